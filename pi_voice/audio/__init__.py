@@ -1,0 +1,1 @@
+"""Ears and mouth: sound cards through PyAudio, resampling, speech detection, playback."""

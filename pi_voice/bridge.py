@@ -1,0 +1,80 @@
+"""The only door from threads to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+CAPACITY = 50  # one second of 20 ms frames: older sound is of no use to a conversation
+
+
+def _everything(_: object) -> bool:
+    return True
+
+
+class Mailbox(Generic[T]):
+    """A bounded queue that any thread may post to and one task reads.
+
+    When it is full the oldest item that may be dropped goes: a late listener wants the newest
+    sound. The loop is woken once, however much is posted before it runs.
+
+    Attributes:
+        dropped: Items that were lost because nobody read in time.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        capacity: int = CAPACITY,
+        may_drop: Callable[[T], bool] = _everything,
+    ) -> None:
+        self.dropped = 0
+        self._loop = loop
+        self._capacity = capacity
+        self._may_drop = may_drop
+        self._items: deque[T] = deque()
+        self._arrived = asyncio.Event()
+        self._woken = False
+        self._closed = False
+
+    def post(self, item: T) -> None:
+        """Hand over an item; called from any thread, returns at once."""
+        if len(self._items) >= self._capacity:
+            self._drop_oldest()
+        self._items.append(item)
+        if not self._woken and not self._loop.is_closed():
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def close(self) -> None:
+        """End the iteration after what waits was read; called from the loop."""
+        self._closed = True
+        self._arrived.set()
+
+    def clear(self) -> None:
+        """Forget what waits and may be dropped; called from the loop."""
+        kept = [item for item in self._items if not self._may_drop(item)]
+        self._items.clear()
+        self._items.extend(kept)
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            self._woken = False
+            while self._items:
+                yield self._items.popleft()
+            if self._closed:
+                return
+
+    def _drop_oldest(self) -> None:
+        for index, item in enumerate(self._items):
+            if self._may_drop(item):
+                del self._items[index]
+                self.dropped += 1
+                return

@@ -1,0 +1,1 @@
+"""The device as a pure function of its history: events in, actions out."""

@@ -1,0 +1,267 @@
+"""What can happen to the device. Times are seconds of the event loop's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+# -- the microphone
+
+
+@dataclass(frozen=True, slots=True)
+class MicFrame:
+    """20 ms of sound, ready for the wire and judged by the speech detector.
+
+    Attributes:
+        pcm: Mono samples at the rate of the wire.
+        at_s: When the first sample was taken.
+        speech: Somebody is talking (the detector's gate is open).
+        level_db: Loudness, in dB below full scale (0 is the loudest, silence is -96).
+    """
+
+    pcm: bytes
+    at_s: float
+    speech: bool
+    level_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class MicHeard:
+    """One batch of the microphone, cut into frames; the loop wakes once for all of them."""
+
+    frames: tuple[MicFrame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MicOpened:
+    """The capture handle is open. Nothing was heard before."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicClosed:
+    """The capture handle is closed, as we asked. Nothing will be heard after."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicLost:
+    """There is no capture handle although we want one; the microphone keeps trying by itself.
+
+    Attributes:
+        reason: One sentence for the operator, with the fix.
+    """
+
+    reason: str
+
+
+# -- the button, and everything that stands in for one
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonEdge:
+    """The contact of a button changed, bounces included.
+
+    Attributes:
+        pressed: The level after the edge.
+        at_s: The kernel's time of the edge.
+        button: Which one, as named in the configuration.
+    """
+
+    pressed: bool
+    at_s: float
+    button: str = "talk"
+
+
+class Wish(StrEnum):
+    """What a gesture, the control socket or an outside trigger can ask for."""
+
+    TALK = "talk"
+    DONE = "done"
+    INTERRUPT = "interrupt"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    HANG_UP = "hang_up"
+    SAY_STATUS = "say_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Somebody asks for something: the control socket, a wake word, another program.
+
+    Attributes:
+        wish: What is asked for.
+        at_s: When.
+        local: True if it comes from the hands of a person at the box; only they may unmute.
+    """
+
+    wish: Wish
+    at_s: float
+    local: bool = False
+
+
+# -- the speaker
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first sample of an item left the speaker.
+
+    Attributes:
+        item_id: The part of the reply that is heard now.
+        at_s: When its first sample left the speaker.
+    """
+
+    item_id: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """An item will not be heard any further.
+
+    Attributes:
+        item_id: The part of the reply that was playing or waiting.
+        played_ms: How much of it left the speaker, in ms; never more than was received.
+        interrupted: True after StopPlayback, False when it was heard to its end.
+    """
+
+    item_id: str
+    played_ms: float
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLost:
+    """Nothing can be heard although we play; the speaker keeps trying by itself.
+
+    Attributes:
+        reason: One sentence for the operator, with the fix.
+    """
+
+    reason: str
+
+
+# -- the link to the service
+
+
+class LinkFault(StrEnum):
+    """Why there is no session, by what it means to the person at the box."""
+
+    NETWORK = "network"
+    SERVICE = "service"
+    REFUSED = "refused"
+    QUOTA = "quota"
+    CLOCK = "clock"
+    CERTIFICATE = "certificate"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A session is open and our configuration is acknowledged.
+
+    Attributes:
+        session_id: A new one after every reconnect.
+    """
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """There is no session; the link keeps trying by itself.
+
+    Attributes:
+        fault: What it means.
+        reason: One sentence for the operator.
+    """
+
+    fault: LinkFault
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The service began a reply."""
+
+    reply_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """A piece of a reply, faster than it can be played.
+
+    Attributes:
+        reply_id: The reply it belongs to.
+        item_id: The part of the reply; opaque, the link gives it.
+        pcm: Mono samples at the rate of the wire.
+    """
+
+    reply_id: str
+    item_id: str
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudioEnded:
+    """No more audio of this item will come."""
+
+    reply_id: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """The service finished a reply; its sound may still be playing for seconds.
+
+    Attributes:
+        reply_id: Which.
+        status: completed, cancelled, failed or incomplete.
+        reason: For the log, when it is not completed.
+    """
+
+    reply_id: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRefused:
+    """The service will not answer what was sent, for example because it was empty."""
+
+    reason: str
+
+
+# -- time
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer that was started ran out."""
+
+    name: str
+
+
+Event = (
+    MicHeard
+    | MicOpened
+    | MicClosed
+    | MicLost
+    | ButtonEdge
+    | Cue
+    | PlaybackStarted
+    | PlaybackEnded
+    | SpeakerLost
+    | LinkUp
+    | LinkDown
+    | ReplyStarted
+    | ReplyAudio
+    | ReplyAudioEnded
+    | ReplyEnded
+    | TurnRefused
+    | TimerFired
+)
+MicEvent = MicOpened | MicClosed | MicLost
+SpeakerEvent = PlaybackStarted | PlaybackEnded | SpeakerLost
+LinkEvent = (
+    LinkUp | LinkDown | ReplyStarted | ReplyAudio | ReplyAudioEnded | ReplyEnded | TurnRefused
+)

@@ -1,0 +1,66 @@
+"""Everything that can go wrong, as one sentence that ends in what to do."""
+
+from __future__ import annotations
+
+EXIT_FAULT = 1  # a fault at run time: systemd starts us again
+EXIT_USAGE = 2  # the command line was wrong (argparse's own code)
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: a restart cannot help, so systemd must not try
+
+
+class PiVoiceError(Exception):
+    """A fault that the operator can mend; its text is shown without a traceback."""
+
+    exit_code = EXIT_FAULT
+
+
+class ConfigError(PiVoiceError, ValueError):
+    """The configuration cannot be used.
+
+    Attributes:
+        problems: Every problem found, each one sentence with its place and its fix.
+    """
+
+    exit_code = EXIT_CONFIG
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class DeviceError(PiVoiceError, OSError):
+    """The microphone, the speaker, a pin or a light cannot be used.
+
+    Attributes:
+        device: What we wanted, in the words of the configuration.
+        fact: What happened, in lower case without full stop.
+        fix: What the operator can do: a command or a key of the configuration.
+    """
+
+    def __init__(self, device: str, fact: str, fix: str) -> None:
+        super().__init__(f"{device} {fact}. {fix}")
+        self.device = device
+        self.fact = fact
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.fact}. {self.fix}"
+
+
+class LinkError(PiVoiceError):
+    """Something between us and the realtime service."""
+
+
+class LocalLinkError(LinkError):
+    """We asked for something impossible: a fault of ours."""
+
+
+class RemoteLinkError(LinkError):
+    """They refused, or broke the protocol.
+
+    Attributes:
+        retryable: True if the same attempt may succeed later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable

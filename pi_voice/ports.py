@@ -1,0 +1,113 @@
+"""Every place where another part can be plugged in, on one page.
+
+A **source** is an async iterator. A **sink** is a plain call that returns at once: it queues or
+drops; it never blocks, awaits, or raises for a lost device. A **resource** is an async context
+manager that owns its threads. Another microphone, board or detector is a class with these
+methods, named in the configuration as `driver = "my_module:MyLeds"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from pi_voice.core.actions import Pattern
+from pi_voice.core.events import ButtonEdge, LinkEvent, MicEvent, SpeakerEvent
+from pi_voice.frames import AudioBatch
+
+
+class Resource(Protocol):
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Microphone(Resource, Protocol):
+    """Hears only while it is open. Starts closed; keeps trying while it is wanted open."""
+
+    def open(self) -> None:
+        """Ask for the capture handle; MicOpened or MicLost follows in `events`. Returns at once."""
+
+    def close(self) -> None:
+        """Give the handle back and zero what waits; MicClosed follows, and no batch after it."""
+
+    def events(self) -> AsyncIterator[AudioBatch | MicEvent]:
+        """Sound and what became of the handle, in order."""
+
+
+class Speaker(Resource, Protocol):
+    """Plays items in the order of their first piece; opens and closes its card by itself."""
+
+    def prepare(self) -> None:
+        """Open the card now, so that the first sound of a reply does not wait for it."""
+
+    def play(self, item_id: str, pcm: bytes) -> None:
+        """Queue mono samples at the rate of the wire."""
+
+    def end_item(self, item_id: str) -> None:
+        """Say that nothing more of the item comes; PlaybackEnded follows when it was heard."""
+
+    def stop(self) -> None:
+        """Silence within one device buffer and a 5 ms fade; PlaybackEnded for what was cut."""
+
+    def play_sound(self, pcm: bytes) -> None:
+        """Mix a short local sound in, without touching the position of any item."""
+
+    def events(self) -> AsyncIterator[SpeakerEvent]: ...
+
+
+class Button(Resource, Protocol):
+    def events(self) -> AsyncIterator[ButtonEdge]:
+        """Raw edges with their times; debouncing is the core's."""
+
+
+class Leds(Resource, Protocol):
+    """A light that fails is reported once in the log and never stops the voice."""
+
+    def show(self, pattern: Pattern) -> None: ...
+
+    def show_mic(self, *, is_open: bool) -> None: ...
+
+
+class SpeechDetector(Protocol):
+    """Decides on 20 ms frames whether somebody is talking; keeps its own memory of the room."""
+
+    def hears_speech(self, pcm: bytes) -> bool:
+        """Judge one frame.
+
+        Args:
+            pcm: 20 ms, mono, 16 kHz (640 bytes).
+        """
+
+
+class Link(Resource, Protocol):
+    """What the device needs of a realtime service. Reconnects for ever by itself."""
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Stream mono samples at the rate of the wire; dropped while there is no session."""
+
+    def commit_turn(self) -> None:
+        """The audio since the last commit is a turn; ask for a reply."""
+
+    def discard_turn(self) -> None:
+        """Forget the audio since the last commit."""
+
+    def gate(self, *, muted: bool) -> None:
+        """While muted no audio byte reaches the wire, whoever sends it, across reconnects."""
+
+    def cancel_reply(self) -> None:
+        """Cancel what runs or was asked for; no ReplyAudio of it is posted after this call."""
+
+    def truncate_reply(self, item_id: str, heard_ms: float) -> None:
+        """Tell how much of an item was heard; ignored if it is of an older session."""
+
+    def playback_ended(self, item_id: str, played_ms: float) -> None:
+        """Keep the layer's own account of what was heard true."""
+
+    def events(self) -> AsyncIterator[LinkEvent]: ...
