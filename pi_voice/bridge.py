@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-CAPACITY = 50  # one second of 20 ms frames: older sound is of no use to a conversation
+CAPACITY = 50  # one to two seconds of sound: what is older is of no use to a conversation
+STALLED = 10  # times the capacity: what a loop that does not run for that long can cost in memory
 
 
 def _everything(_: object) -> bool:
@@ -19,8 +20,8 @@ def _everything(_: object) -> bool:
 class Mailbox(Generic[T]):
     """A bounded queue that any thread may post to and one task reads.
 
-    When it is full the oldest item that may be dropped goes: a late listener wants the newest
-    sound. The loop is woken once, however much is posted before it runs.
+    A reader that comes late finds only the newest items and those that may not be dropped: it
+    wants the newest sound. The loop is woken once, however much is posted before it runs.
 
     Attributes:
         dropped: Items that were lost because nobody read in time.
@@ -44,8 +45,9 @@ class Mailbox(Generic[T]):
 
     def post(self, item: T) -> None:
         """Hand over an item; called from any thread, returns at once."""
-        if len(self._items) >= self._capacity:
-            self._drop_oldest()
+        if len(self._items) >= self._capacity * STALLED and self._may_drop(item):
+            self.dropped += 1
+            return
         self._items.append(item)
         if not self._woken and not self._loop.is_closed():
             self._woken = True
@@ -68,13 +70,10 @@ class Mailbox(Generic[T]):
             self._arrived.clear()
             self._woken = False
             while self._items:
-                yield self._items.popleft()
+                item = self._items.popleft()
+                if len(self._items) >= self._capacity and self._may_drop(item):
+                    self.dropped += 1
+                else:
+                    yield item
             if self._closed:
-                return
-
-    def _drop_oldest(self) -> None:
-        for index, item in enumerate(self._items):
-            if self._may_drop(item):
-                del self._items[index]
-                self.dropped += 1
                 return
