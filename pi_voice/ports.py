@@ -92,6 +92,9 @@ class Link(Resource, Protocol):
     def send_audio(self, pcm: bytes) -> None:
         """Stream mono samples at the rate of the wire; dropped while there is no session."""
 
+    def send_turn(self, pcm: bytes) -> None:
+        """Send a whole turn again; nothing of it is dropped, however slow the uplink."""
+
     def commit_turn(self) -> None:
         """The audio since the last commit is a turn; ask for a reply."""
 

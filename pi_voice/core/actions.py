@@ -28,6 +28,17 @@ class SendAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class SendTurn:
+    """Send a turn again from its first sample, because what was sent of it is lost.
+
+    Attributes:
+        pcm: All of it so far; the link must not drop any.
+    """
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class CommitTurn:
     """The user's turn is complete; ask for a reply."""
 
@@ -60,6 +71,19 @@ class TruncateReply:
     Attributes:
         item_id: The part of the reply.
         heard_ms: What left the speaker, in ms.
+    """
+
+    item_id: str
+    heard_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHeard:
+    """Tell the link that an item was heard to its end.
+
+    Attributes:
+        item_id: The part of the reply.
+        heard_ms: All of it, in ms.
     """
 
     item_id: str
@@ -104,6 +128,7 @@ class Sound(StrEnum):
     TOO_SHORT = "too_short"
     NO_NETWORK = "no_network"
     NO_MICROPHONE = "no_microphone"
+    TOO_LONG = "too_long"
     NO_REPLY = "no_reply"
     REFUSED = "refused"
     QUOTA = "quota"
@@ -168,11 +193,13 @@ Action = (
     OpenMic
     | CloseMic
     | SendAudio
+    | SendTurn
     | CommitTurn
     | DiscardTurn
     | GateLink
     | CancelReply
     | TruncateReply
+    | ReportHeard
     | PrepareSpeaker
     | Play
     | EndItem

@@ -231,7 +231,23 @@ class TurnRefused:
     reason: str
 
 
-# -- time
+@dataclass(frozen=True, slots=True)
+class AudioDropped:
+    """The uplink was too slow: a part of the turn that is being sent was lost on the way out."""
+
+
+# -- life and time
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first event of all.
+
+    Attributes:
+        muted: What was remembered from the last run.
+    """
+
+    muted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +274,19 @@ Event = (
     | ReplyAudioEnded
     | ReplyEnded
     | TurnRefused
+    | AudioDropped
+    | Started
     | TimerFired
 )
 MicEvent = MicOpened | MicClosed | MicLost
 SpeakerEvent = PlaybackStarted | PlaybackEnded | SpeakerLost
 LinkEvent = (
-    LinkUp | LinkDown | ReplyStarted | ReplyAudio | ReplyAudioEnded | ReplyEnded | TurnRefused
+    LinkUp
+    | LinkDown
+    | ReplyStarted
+    | ReplyAudio
+    | ReplyAudioEnded
+    | ReplyEnded
+    | TurnRefused
+    | AudioDropped
 )

@@ -1,0 +1,294 @@
+"""The conversation: whose turn it is, what was said and what may be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pi_voice.core import actions as do
+from pi_voice.core import events as ev
+from pi_voice.core.actions import Action, Sound
+from pi_voice.core.replies import Replies
+from pi_voice.core.states import TRANSITIONS, Connection, Step, Turn
+from pi_voice.core.utterance import Utterance
+from pi_voice.frames import WIRE, AudioFormat
+
+TURN_TIMER = "longest turn"
+TAIL_TIMER = "tail"
+REPLY_TIMER = "reply"
+OUTAGE_TIMER = "outage"
+
+TAIL_GRACE_MS = 500.0  # two batches of 60 ms and a slow card: then what we have is the turn
+OUTAGE_MS = 5000.0  # a question waits this long for the link; longer is told to the user
+USER = (Turn.LISTENING, Turn.ENDING)
+ASSISTANT = (Turn.THINKING, Turn.SPEAKING)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The numbers behind the decisions; the defaults are those of the configuration.
+
+    Attributes:
+        wire: Rate of the link.
+        pre_roll_ms: What was heard before a turn and belongs to it, where the microphone is open.
+        tail_ms: How long capture goes on after the release: words end later than fingers lift.
+        shortest_turn_ms: Less sound than this is no turn (the service refuses under 100 ms).
+        longest_turn_ms: The turn is ended after this.
+        reply_timeout_ms: How long the service may be silent before the turn is given up.
+        remote_unmute: Others than the hands at the box may unmute, too.
+    """
+
+    wire: AudioFormat = WIRE
+    pre_roll_ms: float = 300.0
+    tail_ms: float = 150.0
+    shortest_turn_ms: float = 100.0
+    longest_turn_ms: float = 60_000.0
+    reply_timeout_ms: float = 10_000.0
+    remote_unmute: bool = False
+
+
+class Conversation:
+    """The turn machine with the utterance that is spoken and the reply that is heard.
+
+    Its methods decide and yield what to do; `turn` and `connection` are facts to read.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.turn = Turn.IDLE
+        self.connection = Connection.STARTING
+        self._rules = rules
+        self._replies = Replies()
+        self._utterance = Utterance(rules.wire)
+
+    # -- the user's turn
+
+    def open(self, pre_roll: Iterable[ev.MicFrame]) -> Iterator[Action]:
+        """The user begins to talk, perhaps over a reply; what was heard just before belongs to it."""
+        if self.connection in (Connection.OFFLINE, Connection.REFUSED):
+            yield from self.interrupt()
+            offline = self.connection is Connection.OFFLINE
+            yield do.PlaySound(Sound.NO_NETWORK if offline else Sound.REFUSED)
+            return
+        if self.turn is not Turn.ENDING:
+            self._utterance = Utterance(self._rules.wire)
+            self._utterance.hear(pre_roll)
+        self._utterance.until_s = None
+        yield from self._go(Step.OPEN)
+        yield do.PrepareSpeaker()
+        yield from self._stream()
+
+    def hear(self, frame: ev.MicFrame) -> None:
+        """Add a frame to the user's turn."""
+        self._utterance.hear([frame])
+
+    def close(self, until_s: float) -> Iterator[Action]:
+        """The user is done; what was captured before this moment belongs to the turn."""
+        self._utterance.until_s = until_s
+        yield from self._go(Step.CLOSE)
+
+    def stream(self, frames: tuple[ev.MicFrame, ...]) -> Iterator[Action]:
+        """Send what was added, and ask for a reply once the turn is complete."""
+        if self.turn in USER:
+            yield from self._stream()
+        if self.turn is Turn.ENDING and self._utterance.is_complete(frames):
+            yield from self._finish()
+
+    def interrupt(self) -> Iterator[Action]:
+        """Silence, and no reply."""
+        if self.turn in ASSISTANT:
+            yield from self._go(Step.DROP)
+
+    def mute(self) -> Iterator[Action]:
+        """Nothing that was said may be sent any more; a reply may still be heard."""
+        if self.turn in USER or (self.turn is Turn.THINKING and not self._utterance.committed):
+            yield from self._go(Step.DROP)
+        self._utterance.forget()
+
+    def lose_microphone(self) -> Iterator[Action]:
+        """Half a sentence is no question."""
+        if self.turn in USER:
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_MICROPHONE)
+
+    def on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
+        if event.name == OUTAGE_TIMER:
+            yield from self._give_up_waiting()
+        elif event.name == TURN_TIMER and self.turn is Turn.LISTENING:
+            yield do.PlaySound(Sound.TOO_LONG)
+            yield from self._go(Step.CLOSE)
+            yield from self._finish()
+        elif event.name == TAIL_TIMER and self.turn is Turn.ENDING:
+            yield from self._finish()
+        elif event.name == REPLY_TIMER and self.turn in ASSISTANT:
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_REPLY)
+
+    def _stream(self) -> Iterator[Action]:
+        if self.connection is Connection.ONLINE and self._utterance.is_whole:
+            unsent = self._utterance.take_unsent()
+            if unsent:
+                yield do.SendAudio(unsent)
+
+    def _finish(self) -> Iterator[Action]:
+        """All of the turn was captured: ask for a reply, or forget it."""
+        if self._utterance.duration_ms < self._rules.shortest_turn_ms:
+            yield from self._go(Step.DROP)
+            return
+        if self.connection is Connection.ONLINE:
+            if not self._utterance.is_whole:
+                yield do.DiscardTurn()
+                yield do.SendTurn(self._utterance.take_whole())
+            yield from self._commit()
+        self._replies.ask()
+        yield from self._go(Step.SENT)
+        yield do.StartTimer(REPLY_TIMER, self._rules.reply_timeout_ms)
+
+    def _commit(self) -> Iterator[Action]:
+        yield from self._stream()
+        self._utterance.committed = True
+        yield do.CommitTurn()
+
+    # -- the link
+
+    def on_link_up(self, event: ev.LinkUp) -> Iterator[Action]:
+        self.connection = Connection.ONLINE
+        yield do.StopTimer(OUTAGE_TIMER)
+        if self.turn in USER:
+            yield do.SendTurn(self._utterance.take_whole())
+        elif self.turn is Turn.THINKING and not self._utterance.committed:
+            yield from self._ask_again()
+
+    def _ask_again(self) -> Iterator[Action]:
+        """The session does not know the question: send it whole."""
+        if not self._utterance.duration_ms:
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_REPLY)
+            return
+        yield do.GateLink(muted=False)
+        yield do.SendTurn(self._utterance.take_whole())
+        yield from self._commit()
+        yield do.GateLink(muted=True)
+        yield do.StartTimer(REPLY_TIMER, self._rules.reply_timeout_ms)
+
+    def on_link_down(self, event: ev.LinkDown) -> Iterator[Action]:
+        if self.connection is Connection.ONLINE:
+            self.connection = Connection.WAVERING
+            self._utterance.lose()
+            for item_id in self._replies.end():
+                yield do.EndItem(item_id)
+            if self.turn is Turn.THINKING:
+                self._replies.ask()
+            yield from self._leave_when_silent()
+            yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
+        if event.fault not in (ev.LinkFault.NETWORK, ev.LinkFault.SERVICE):
+            yield from self._give_up_waiting()
+            self.connection = Connection.REFUSED
+        elif self.connection is Connection.REFUSED:
+            self.connection = Connection.OFFLINE
+
+    def _give_up_waiting(self) -> Iterator[Action]:
+        """The link stays away: say so instead of keeping the question any longer."""
+        if self.connection is Connection.ONLINE:
+            return
+        self.connection = Connection.OFFLINE
+        if self.turn in (*USER, Turn.THINKING):
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_NETWORK)
+
+    def on_audio_dropped(self, event: ev.AudioDropped) -> Iterator[Action]:
+        self._utterance.lose()
+        if self.turn is Turn.THINKING and self.connection is Connection.ONLINE:
+            yield do.CancelReply()
+            self._replies.cut()
+            self._replies.ask()
+            yield from self._ask_again()
+
+    def on_turn_refused(self, event: ev.TurnRefused) -> Iterator[Action]:
+        if self.turn is Turn.THINKING:
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_REPLY)
+
+    # -- the reply
+
+    def on_reply_started(self, event: ev.ReplyStarted) -> Iterator[Action]:
+        if self.turn in USER:
+            self._replies.refuse(event.reply_id)
+            yield do.CancelReply()
+        else:
+            self._replies.begin(event.reply_id)
+
+    def on_reply_audio(self, event: ev.ReplyAudio) -> Iterator[Action]:
+        if self.turn in USER or not self._replies.admits(event.reply_id):
+            return
+        if not self._replies.add(event.item_id, self._rules.wire.duration_ms(len(event.pcm))):
+            return
+        self._utterance.forget()
+        yield do.Play(event.item_id, event.pcm)
+        if self.turn is not Turn.SPEAKING:
+            yield from self._go(Step.REPLY)
+        yield do.StartTimer(REPLY_TIMER, self._replies.received_ms + self._rules.reply_timeout_ms)
+
+    def on_reply_audio_ended(self, event: ev.ReplyAudioEnded) -> Iterator[Action]:
+        if self._replies.close_item(event.item_id):
+            yield do.EndItem(event.item_id)
+
+    def on_reply_ended(self, event: ev.ReplyEnded) -> Iterator[Action]:
+        if not self._replies.admits(event.reply_id):
+            return
+        for item_id in self._replies.end():
+            yield do.EndItem(item_id)
+        yield from self._leave_when_silent()
+        if self.turn is Turn.THINKING and event.status != "completed":
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_REPLY)
+
+    def on_playback_ended(self, event: ev.PlaybackEnded) -> Iterator[Action]:
+        self._replies.item_ended(event.item_id)
+        if event.interrupted:
+            yield do.TruncateReply(event.item_id, event.played_ms)
+        else:
+            yield do.ReportHeard(event.item_id, event.played_ms)
+        yield from self._leave_when_silent()
+
+    def _leave_when_silent(self) -> Iterator[Action]:
+        if self.turn is Turn.SPEAKING and self._replies.is_silent:
+            yield from self._go(Step.SILENT)
+
+    # -- the table
+
+    def _go(self, step: Step) -> Iterator[Action]:
+        """Take one step of the table, with what leaving and entering asks for."""
+        old, new = self.turn, TRANSITIONS[self.turn][step]
+        self.turn = new
+        if timer := _TIMERS.get(old):
+            yield do.StopTimer(timer)
+        if old in ASSISTANT and step in (Step.OPEN, Step.DROP):
+            yield from self._cut_reply()
+        if step is Step.DROP:
+            self._utterance.forget()
+        if old in USER and new not in USER:
+            if step is Step.DROP:
+                yield do.DiscardTurn()
+            yield do.GateLink(muted=True)
+        elif new in USER and old not in USER:
+            yield do.GateLink(muted=False)
+        if new is Turn.LISTENING:
+            yield do.StartTimer(TURN_TIMER, self._rules.longest_turn_ms)
+        elif new is Turn.ENDING:
+            yield do.StartTimer(TAIL_TIMER, self._rules.tail_ms + TAIL_GRACE_MS)
+
+    def _cut_reply(self) -> Iterator[Action]:
+        """Silence first; the service hears of it after."""
+        if self._replies.is_playing:
+            yield do.StopPlayback()
+        if self._replies.is_running:
+            yield do.CancelReply()
+        self._replies.cut()
+
+
+_TIMERS = {
+    Turn.LISTENING: TURN_TIMER,
+    Turn.ENDING: TAIL_TIMER,
+    Turn.THINKING: REPLY_TIMER,
+    Turn.SPEAKING: REPLY_TIMER,
+}

@@ -1,0 +1,73 @@
+"""The turn machine as a table. Connection and mute are machines of their own beside it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pi_voice.core.actions import Pattern
+
+
+class Turn(StrEnum):
+    """Whose turn it is to speak."""
+
+    IDLE = "idle"
+    LISTENING = "listening"  # the user speaks
+    ENDING = "ending"  # the user is done; the last of it is still on its way from the card
+    THINKING = "thinking"  # a reply was asked for and is not heard yet
+    SPEAKING = "speaking"  # a reply is heard
+
+
+class Step(StrEnum):
+    """What moves the turn."""
+
+    OPEN = "open"  # the user begins, also over a reply
+    CLOSE = "close"  # the user is done
+    SENT = "sent"  # all of the turn was handed to the link
+    REPLY = "reply"  # the first sound of a reply arrived
+    SILENT = "silent"  # the reply was heard to its end
+    DROP = "drop"  # interrupted, muted, too short, no answer, no microphone, no network
+
+
+TRANSITIONS: dict[Turn, dict[Step, Turn]] = {
+    Turn.IDLE: {Step.OPEN: Turn.LISTENING, Step.REPLY: Turn.SPEAKING},
+    Turn.LISTENING: {Step.CLOSE: Turn.ENDING, Step.DROP: Turn.IDLE},
+    Turn.ENDING: {Step.OPEN: Turn.LISTENING, Step.SENT: Turn.THINKING, Step.DROP: Turn.IDLE},
+    Turn.THINKING: {
+        Step.OPEN: Turn.LISTENING,
+        Step.REPLY: Turn.SPEAKING,
+        Step.DROP: Turn.IDLE,
+    },
+    Turn.SPEAKING: {Step.OPEN: Turn.LISTENING, Step.SILENT: Turn.IDLE, Step.DROP: Turn.IDLE},
+}
+
+
+class Connection(StrEnum):
+    """What the user can expect of the service."""
+
+    STARTING = "starting"  # no session yet since the start, and not long enough to worry
+    ONLINE = "online"  # a session is open and acknowledged
+    WAVERING = "wavering"  # lost a moment ago: what is spoken now is kept and sent later
+    OFFLINE = "offline"  # lost for longer than a question is kept
+    REFUSED = "refused"  # the key, the quota or our configuration is not accepted
+
+
+def pattern(turn: Turn, connection: Connection, *, muted: bool, mic_open: bool) -> Pattern:
+    """What the status light shows: mute before all, then the turn, then the connection."""
+    if muted:
+        return Pattern.MUTED
+    if turn in (Turn.LISTENING, Turn.ENDING):
+        return Pattern.LISTENING if mic_open else Pattern.OPENING
+    if turn is Turn.SPEAKING:
+        return Pattern.SPEAKING
+    if turn is Turn.THINKING and connection is not Connection.OFFLINE:
+        return Pattern.THINKING
+    return _CONNECTION_PATTERNS[connection]
+
+
+_CONNECTION_PATTERNS = {
+    Connection.STARTING: Pattern.STARTING,
+    Connection.ONLINE: Pattern.IDLE,
+    Connection.WAVERING: Pattern.OFFLINE,
+    Connection.OFFLINE: Pattern.OFFLINE,
+    Connection.REFUSED: Pattern.REFUSED,
+}
