@@ -63,7 +63,7 @@ class Conversation:
     # -- the user's turn
 
     def open(self, pre_roll: Iterable[ev.MicFrame]) -> Iterator[Action]:
-        """The user begins to talk, perhaps over a reply; what was heard just before belongs to it."""
+        """The user begins to talk, perhaps over a reply; the pre-roll belongs to the turn."""
         if self.connection in (Connection.OFFLINE, Connection.REFUSED):
             yield from self.interrupt()
             offline = self.connection is Connection.OFFLINE

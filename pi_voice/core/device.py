@@ -12,7 +12,7 @@ from pi_voice.core.actions import Action, Pattern, Sound
 from pi_voice.core.activation import Activation, Press, Release
 from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, Conversation, Rules
 from pi_voice.core.events import Event, Wish
-from pi_voice.core.states import Turn, pattern
+from pi_voice.core.states import Mic, Turn, pattern
 from pi_voice.frames import FRAME_MS
 
 
@@ -28,7 +28,7 @@ class Device:
         self._activation = activation
         self._conversation = Conversation(self._rules)
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
-        self._mic_open = False
+        self._mic = Mic.CLOSED
         self._mic_wanted = False
         self._shown: Pattern | None = None
         talk = self._conversation
@@ -128,16 +128,19 @@ class Device:
         yield from self._conversation.stream(event.frames)
 
     def _on_mic_opened(self, event: ev.MicOpened) -> Iterator[Action]:
-        self._mic_open = True
+        self._mic = Mic.OPEN
         yield do.ShowMic(is_open=True)
 
-    def _on_mic_closed(self, event: ev.MicClosed | ev.MicLost) -> Iterator[Action]:
-        self._mic_open = False
+    def _on_mic_closed(self, event: ev.MicClosed) -> Iterator[Action]:
+        if self._mic is Mic.OPEN:
+            self._mic = Mic.CLOSED
         self._pre_roll.clear()
         yield do.ShowMic(is_open=False)
 
     def _on_mic_lost(self, event: ev.MicLost) -> Iterator[Action]:
-        yield from self._on_mic_closed(event)
+        self._mic = Mic.LOST
+        self._pre_roll.clear()
+        yield do.ShowMic(is_open=False)
         yield from self._conversation.lose_microphone()
 
     # -- what follows from the state
@@ -149,9 +152,7 @@ class Device:
         if wanted is not self._mic_wanted:
             self._mic_wanted = wanted
             yield do.OpenMic() if wanted else do.CloseMic()
-        shown = pattern(
-            self.turn, self._conversation.connection, muted=self.muted, mic_open=self._mic_open
-        )
+        shown = pattern(self.turn, self._conversation.connection, self._mic, muted=self.muted)
         if shown is not self._shown:
             self._shown = shown
             yield do.Show(shown)

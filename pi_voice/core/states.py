@@ -51,14 +51,24 @@ class Connection(StrEnum):
     REFUSED = "refused"  # the key, the quota or our configuration is not accepted
 
 
-def pattern(turn: Turn, connection: Connection, *, muted: bool, mic_open: bool) -> Pattern:
-    """What the status light shows: mute before all, then the turn, then the connection."""
+class Mic(StrEnum):
+    """What became of the capture handle."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    LOST = "lost"  # wanted, and not to be had
+
+
+def pattern(turn: Turn, connection: Connection, mic: Mic, *, muted: bool) -> Pattern:
+    """What the status light shows: mute before all, then turn, faults, connection."""
     if muted:
         return Pattern.MUTED
     if turn in (Turn.LISTENING, Turn.ENDING):
-        return Pattern.LISTENING if mic_open else Pattern.OPENING
+        return Pattern.LISTENING if mic is Mic.OPEN else Pattern.OPENING
     if turn is Turn.SPEAKING:
         return Pattern.SPEAKING
+    if mic is Mic.LOST:
+        return Pattern.FAULT
     if turn is Turn.THINKING and connection is not Connection.OFFLINE:
         return Pattern.THINKING
     return _CONNECTION_PATTERNS[connection]

@@ -1,0 +1,180 @@
+"""The only shell: takes events from the parts, lets the device decide, performs what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pi_voice.core import actions as do
+from pi_voice.core.actions import Action, Sound
+from pi_voice.core.device import Device
+from pi_voice.core.events import Event, MicHeard, MicOpened, Started, TimerFired
+from pi_voice.errors import PiVoiceError
+from pi_voice.frames import AudioBatch
+from pi_voice.ports import Button, Leds, Link, Microphone, Speaker
+
+logger = logging.getLogger(__name__)
+
+
+class SourceEndedError(PiVoiceError):
+    """A part of the device stopped without being asked to: nobody may be deaf in silence."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"the {part} stopped working; the service starts again by itself")
+
+
+class FrontEnd(Protocol):
+    """Turns what the card delivers into frames for the wire, judged by the detector."""
+
+    def process(self, batch: AudioBatch) -> MicHeard: ...
+
+    def reset(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """Sees every event with what was decided about it; must return at once."""
+
+    def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything the daemon drives; real or simulated, it cannot tell."""
+
+    microphone: Microphone
+    front_end: FrontEnd
+    speaker: Speaker
+    button: Button
+    leds: Leds
+    link: Link
+    sounds: Callable[[Sound], bytes]
+
+
+class Daemon:
+    """Pumps sources into the inbox, steps the device, performs its actions."""
+
+    def __init__(
+        self, device: Device, parts: Parts, *, muted: bool = False, watch: Watcher | None = None
+    ) -> None:
+        self._device = device
+        self._parts = parts
+        self._muted = muted
+        self._watch = watch
+        self._inbox: deque[Event] = deque()
+        self._stepping = False
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._stopped = asyncio.Event()
+        self._perform = self._performers()
+
+    async def run(self) -> None:
+        """Run until `stop`; raises SourceEndedError when a part ends by itself."""
+        parts = self._parts
+        async with contextlib.AsyncExitStack() as stack:
+            for part in (parts.leds, parts.speaker, parts.microphone, parts.button, parts.link):
+                await stack.enter_async_context(part)
+            stack.callback(self._stop_timers)
+            self.post(Started(self._muted))
+            await self._pump_all()
+
+    def stop(self) -> None:
+        """Silence at once, then let `run` return."""
+        self._parts.speaker.stop()
+        self._stopped.set()
+
+    def post(self, event: Event) -> None:
+        """Take an event into the inbox; every step runs to its end before the next begins."""
+        self._inbox.append(event)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._inbox:
+                self._step(self._inbox.popleft())
+        finally:
+            self._stepping = False
+
+    async def _pump_all(self) -> None:
+        parts = self._parts
+        async with asyncio.TaskGroup() as tasks:
+            pumps = [
+                tasks.create_task(self._listen(), name="microphone"),
+                tasks.create_task(self._pump("speaker", parts.speaker.events())),
+                tasks.create_task(self._pump("button", parts.button.events())),
+                tasks.create_task(self._pump("link", parts.link.events())),
+            ]
+            await self._stopped.wait()
+            for pump in pumps:
+                pump.cancel()
+
+    async def _listen(self) -> None:
+        front_end = self._parts.front_end
+        async for heard in self._parts.microphone.events():
+            if isinstance(heard, AudioBatch):
+                self.post(front_end.process(heard))
+            else:
+                if isinstance(heard, MicOpened):
+                    front_end.reset()
+                self.post(heard)
+        raise SourceEndedError("microphone")
+
+    async def _pump(self, part: str, source: AsyncIterator[Event]) -> None:
+        async for event in source:
+            self.post(event)
+        raise SourceEndedError(part)
+
+    def _step(self, event: Event) -> None:
+        before = self._device.turn
+        actions = self._device.handle(event)
+        if self._device.turn is not before:
+            logger.debug("= %s → %s", before, self._device.turn)
+        for action in actions:
+            self._perform[type(action)](action)
+        if self._watch is not None:
+            self._watch(event, actions, asyncio.get_running_loop().time())
+
+    def _performers(self) -> dict[type, Callable[[Any], None]]:
+        parts = self._parts
+        return {
+            do.OpenMic: lambda _: parts.microphone.open(),
+            do.CloseMic: lambda _: parts.microphone.close(),
+            do.SendAudio: lambda a: parts.link.send_audio(a.pcm),
+            do.SendTurn: lambda a: parts.link.send_turn(a.pcm),
+            do.CommitTurn: lambda _: parts.link.commit_turn(),
+            do.DiscardTurn: lambda _: parts.link.discard_turn(),
+            do.GateLink: lambda a: parts.link.gate(muted=a.muted),
+            do.CancelReply: lambda _: parts.link.cancel_reply(),
+            do.TruncateReply: lambda a: parts.link.truncate_reply(a.item_id, a.heard_ms),
+            do.ReportHeard: lambda a: parts.link.playback_ended(a.item_id, a.heard_ms),
+            do.PrepareSpeaker: lambda _: parts.speaker.prepare(),
+            do.Play: lambda a: parts.speaker.play(a.item_id, a.pcm),
+            do.EndItem: lambda a: parts.speaker.end_item(a.item_id),
+            do.StopPlayback: lambda _: parts.speaker.stop(),
+            do.PlaySound: lambda a: parts.speaker.play_sound(parts.sounds(a.sound)),
+            do.Show: lambda a: parts.leds.show(a.pattern),
+            do.ShowMic: lambda a: parts.leds.show_mic(is_open=a.is_open),
+            do.StartTimer: self._start_timer,
+            do.StopTimer: self._stop_timer,
+        }
+
+    def _start_timer(self, action: do.StartTimer) -> None:
+        self._stop_timer(do.StopTimer(action.name))
+        loop = asyncio.get_running_loop()
+        self._timers[action.name] = loop.call_later(action.after_ms / 1000, self._fire, action.name)
+
+    def _fire(self, name: str) -> None:
+        del self._timers[name]
+        self.post(TimerFired(name))
+
+    def _stop_timer(self, action: do.StopTimer) -> None:
+        timer = self._timers.pop(action.name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _stop_timers(self) -> None:
+        for name in list(self._timers):
+            self._stop_timer(do.StopTimer(name))
