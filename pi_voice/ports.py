@@ -85,6 +85,9 @@ class SpeechDetector(Protocol):
             pcm: 20 ms, mono, 16 kHz (640 bytes).
         """
 
+    def reset(self) -> None:
+        """Sound is missing here: nobody is talking any more, but the room is the same."""
+
 
 class Link(Resource, Protocol):
     """What the device needs of a realtime service. Reconnects for ever by itself."""
