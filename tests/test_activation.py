@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pi_voice.core.activation import Press, PushToTalk, Release, Toggle, VoiceActivated
+from pi_voice.core.events import Wish
+from pi_voice.core.states import Turn
+from tests.histories import frame
+
+PRESS = Press(1.0)
+RELEASE = Release(2.0)
+
+
+def test_push_to_talk_opens_at_every_press_and_ends_at_the_release_of_its_turn() -> None:
+    policy = PushToTalk()
+    assert [policy.gate(PRESS, turn) for turn in Turn] == [Wish.TALK] * len(Turn)
+    assert policy.gate(RELEASE, Turn.LISTENING) is Wish.DONE
+    assert policy.gate(RELEASE, Turn.SPEAKING) is None
+
+
+def test_push_to_talk_keeps_the_microphone_closed_unless_it_is_hot() -> None:
+    assert not PushToTalk().keeps_open
+    assert PushToTalk(hot=True).keeps_open
+
+
+def test_toggle_talks_ends_and_interrupts_by_presses_alone() -> None:
+    policy = Toggle()
+    wishes = {turn: policy.gate(PRESS, turn) for turn in Turn}
+    assert wishes[Turn.IDLE] is Wish.TALK
+    assert wishes[Turn.LISTENING] is Wish.DONE
+    assert wishes[Turn.THINKING] is wishes[Turn.SPEAKING] is Wish.INTERRUPT
+    assert policy.gate(RELEASE, Turn.LISTENING) is None
+
+
+def test_voice_opens_when_speech_begins_and_ends_when_it_ends() -> None:
+    policy = VoiceActivated()
+    assert policy.gate(frame(1.0, speech=False), Turn.IDLE) is None
+    assert policy.gate(frame(1.02), Turn.IDLE) is Wish.TALK
+    assert policy.gate(frame(1.04), Turn.LISTENING) is None
+    assert policy.gate(frame(1.06, speech=False), Turn.LISTENING) is Wish.DONE
+
+
+def test_voice_needs_a_new_beginning_after_its_own_reply() -> None:
+    policy = VoiceActivated()
+    for _ in range(5):
+        assert policy.gate(frame(1.0), Turn.SPEAKING) is None
+    for _ in range(40):
+        assert policy.gate(frame(2.0), Turn.IDLE) is None
+    policy.gate(frame(3.0, speech=False), Turn.IDLE)
+    assert policy.gate(frame(3.02), Turn.IDLE) is Wish.TALK
+
+
+def test_a_press_ends_a_reply_in_voice_mode() -> None:
+    policy = VoiceActivated()
+    assert policy.gate(PRESS, Turn.SPEAKING) is Wish.INTERRUPT
+    assert policy.gate(PRESS, Turn.IDLE) is None

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import pytest
+
+from pi_voice.core import actions as do
+from pi_voice.core import events as ev
+from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER, Rules
+from pi_voice.core.states import Turn
+from tests.histories import (
+    DOWN,
+    FRAME,
+    QUESTION,
+    REFUSED,
+    UP,
+    audio,
+    device,
+    feed,
+    heard,
+    kinds,
+    online,
+    press,
+    release,
+    sent,
+    shown,
+    sounds,
+    speaking,
+    thinking,
+)
+
+
+def test_a_held_button_sends_what_is_heard_and_asks_for_a_reply_at_the_release() -> None:
+    actions = feed(online(), *QUESTION)
+    assert sent(actions) == FRAME * (50 + 5)  # 1.05 to 2.05 s, then the tail up to 2.15 s
+    assert kinds(actions)[-4:] == [do.CommitTurn, do.GateLink, do.CloseMic, do.Show]
+
+
+def test_capture_goes_on_for_the_tail_and_no_longer() -> None:
+    made = online(rules=Rules(tail_ms=100))
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50), release(2.05))
+    assert sent(feed(made, heard(2.05, 10))) == FRAME * 5
+
+
+def test_the_gate_on_the_wire_is_open_only_while_the_user_talks() -> None:
+    actions = feed(online(), *QUESTION)
+    gates = [a.muted for a in actions if isinstance(a, do.GateLink)]
+    order = kinds(actions)
+    assert gates == [False, True]
+    assert order.index(do.GateLink) < order.index(do.SendAudio)
+    assert order.index(do.CommitTurn) < len(order) - 1 - order[::-1].index(do.GateLink)
+
+
+def test_a_press_of_less_than_100_ms_of_sound_is_no_turn() -> None:
+    made = online(rules=Rules(tail_ms=20))
+    actions = feed(made, press(1.0), ev.MicOpened(), release(1.05), heard(1.03, 4))
+    assert do.CommitTurn not in kinds(actions)
+    assert do.DiscardTurn in kinds(actions)
+    assert made.turn is Turn.IDLE
+
+
+def test_a_press_again_during_the_tail_continues_the_same_turn() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), release(1.45), press(1.5))
+    actions = feed(made, heard(1.45, 20), release(1.85), heard(1.85, 10))
+    assert made.turn is Turn.THINKING
+    assert kinds(actions).count(do.CommitTurn) == 1
+
+
+def test_a_press_over_a_reply_silences_it_before_the_service_hears_of_it() -> None:
+    actions = feed(speaking(), press(5.0))
+    assert kinds(actions)[:3] == [do.StopPlayback, do.CancelReply, do.GateLink]
+
+
+def test_a_cut_reply_is_truncated_at_what_was_heard() -> None:
+    made = speaking()
+    actions = feed(made, press(5.0), ev.PlaybackEnded("i1", 140.0, interrupted=True))
+    assert do.TruncateReply("i1", 140.0) in actions
+
+
+def test_sound_of_a_cut_reply_never_comes_back() -> None:
+    made = speaking()
+    feed(made, press(5.0))
+    late = feed(made, audio(), ev.ReplyAudioEnded("r1", "i1"), ev.ReplyEnded("r1", "cancelled"))
+    feed(made, ev.MicOpened(), heard(5.1, 30), release(5.7), heard(5.7, 20))
+    late += feed(made, audio(), ev.ReplyStarted("r1"), audio())
+    assert do.Play not in kinds(late)
+
+
+def test_a_reply_whose_sound_was_all_received_needs_no_cancel() -> None:
+    made = speaking()
+    feed(made, ev.ReplyAudioEnded("r1", "i1"), ev.ReplyEnded("r1", "completed"))
+    actions = kinds(feed(made, press(5.0)))
+    assert do.StopPlayback in actions
+    assert do.CancelReply not in actions
+
+
+def test_a_press_while_thinking_cancels_the_reply_that_was_asked_for() -> None:
+    actions = kinds(feed(thinking(), press(5.0)))
+    assert do.CancelReply in actions
+    assert do.StopPlayback not in actions
+
+
+def test_the_turn_is_over_when_the_reply_was_heard_not_when_it_was_sent() -> None:
+    made = speaking()
+    feed(made, ev.ReplyAudioEnded("r1", "i1"), ev.ReplyEnded("r1", "completed"))
+    assert made.turn is Turn.SPEAKING
+    actions = feed(made, ev.PlaybackEnded("i1", 200.0, interrupted=False))
+    assert actions[0] == do.ReportHeard("i1", 200.0)
+    assert made.turn is Turn.IDLE
+
+
+def test_a_reply_without_a_last_word_about_its_item_is_still_heard_to_its_end() -> None:
+    made = speaking()
+    assert do.EndItem("i1") in feed(made, ev.ReplyEnded("r1", "completed"))
+
+
+def test_a_reply_that_begins_while_the_user_talks_is_cancelled() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened())
+    actions = feed(made, ev.ReplyStarted("stray"), audio("stray"))
+    assert kinds(actions) == [do.CancelReply]
+
+
+def test_a_second_reply_may_follow_while_the_first_is_still_heard() -> None:
+    made = speaking()
+    feed(made, ev.ReplyEnded("r1", "completed"), ev.ReplyStarted("r2"))
+    assert do.Play in kinds(feed(made, audio("r2", "i2")))
+    feed(made, ev.ReplyEnded("r2", "completed"), ev.PlaybackEnded("i1", 200, interrupted=False))
+    assert made.turn is Turn.SPEAKING
+    feed(made, ev.PlaybackEnded("i2", 200, interrupted=False))
+    assert made.turn is Turn.IDLE
+
+
+def test_a_reply_that_failed_says_so() -> None:
+    assert sounds(feed(thinking(), ev.ReplyStarted("r1"), ev.ReplyEnded("r1", "failed"))) == [
+        "no_reply"
+    ]
+
+
+def test_a_service_that_never_answers_is_given_up() -> None:
+    made = thinking()
+    actions = feed(made, ev.TimerFired(REPLY_TIMER))
+    assert kinds(actions)[0] is do.CancelReply
+    assert sounds(actions) == ["no_reply"]
+    assert made.turn is Turn.IDLE
+
+
+def test_a_question_in_a_short_outage_is_sent_whole_to_the_next_session() -> None:
+    made = online()
+    before = feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), DOWN, heard(1.45, 20))
+    after = feed(made, ev.LinkUp("s2"), heard(1.85, 10), release(2.05), heard(2.05, 10))
+    assert sent(before) == FRAME * 20
+    assert sent(after) == FRAME * (20 + 20 + 10 + 8)
+    assert do.CommitTurn in kinds(after)
+
+
+def test_a_question_that_was_complete_is_asked_again_after_a_short_outage() -> None:
+    made = thinking()
+    actions = feed(made, ev.MicClosed(), DOWN, ev.LinkUp("s2"))
+    assert [k for k in kinds(actions) if k is not do.Show] == [
+        do.ShowMic,
+        do.GateLink,
+        do.SendTurn,
+        do.CommitTurn,
+        do.GateLink,
+    ]
+    assert sent(actions) == FRAME * 55
+
+
+def test_a_question_is_not_asked_twice_once_its_reply_is_heard() -> None:
+    made = speaking()
+    actions = feed(made, DOWN, ev.LinkUp("s2"))
+    assert sent(actions) == b""
+
+
+def test_a_reply_that_the_outage_cut_is_heard_as_far_as_it_came() -> None:
+    made = speaking()
+    assert do.EndItem("i1") in feed(made, DOWN)
+    feed(made, ev.PlaybackEnded("i1", 200.0, interrupted=False))
+    assert made.turn is Turn.IDLE
+
+
+def test_a_long_outage_is_told_to_the_user_and_nothing_is_sent_in_half() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), DOWN)
+    actions = feed(made, ev.TimerFired(OUTAGE_TIMER), heard(6.0, 5), release(7.0), UP)
+    assert sounds(actions) == ["no_network"]
+    assert sent(actions) == b""
+    assert do.CommitTurn not in kinds(actions)
+
+
+def test_a_press_while_offline_says_so_at_once() -> None:
+    made = device()
+    feed(made, DOWN, ev.TimerFired(OUTAGE_TIMER))
+    actions = feed(made, press(9.0))
+    assert sounds(actions) == ["no_network"]
+    assert do.OpenMic not in kinds(actions)
+
+
+def test_a_press_with_a_refused_key_says_so_at_once() -> None:
+    made = device()
+    assert shown(feed(made, REFUSED)) == ["refused"]
+    assert sounds(feed(made, press(9.0))) == ["refused"]
+
+
+def test_speech_before_the_first_session_is_kept_for_it() -> None:
+    made = device()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50))
+    assert sent(feed(made, UP)) == FRAME * 50
+
+
+def test_a_turn_of_which_the_uplink_lost_a_part_is_sent_again_as_a_whole() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 40), ev.AudioDropped())
+    actions = feed(made, heard(1.85, 10), release(2.05), heard(2.05, 10))
+    assert kinds(actions)[:3] == [do.DiscardTurn, do.SendTurn, do.CommitTurn]
+    assert sent(actions) == FRAME * 58
+
+
+def test_a_turn_that_lost_a_part_after_its_commit_is_asked_again() -> None:
+    made = thinking()
+    actions = feed(made, ev.AudioDropped())
+    assert kinds(actions) == [do.CancelReply, do.GateLink, do.SendTurn, do.CommitTurn, do.GateLink]
+    assert sent(actions) == FRAME * 55
+
+
+def test_the_longest_turn_is_ended_and_asked() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50))
+    actions = feed(made, ev.TimerFired(TURN_TIMER))
+    assert sounds(actions) == ["too_long"]
+    assert do.CommitTurn in kinds(actions)
+    assert made.turn is Turn.THINKING
+
+
+def test_a_microphone_that_falls_silent_after_the_release_does_not_hold_the_turn() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50), release(2.0))
+    assert do.CommitTurn in kinds(feed(made, ev.TimerFired(TAIL_TIMER)))
+
+
+def test_a_turn_that_the_service_refuses_is_dropped() -> None:
+    made = thinking()
+    assert sounds(feed(made, ev.TurnRefused("buffer too small"))) == ["no_reply"]
+    assert made.turn is Turn.IDLE
+
+
+@pytest.mark.parametrize("fault", [f for f in ev.LinkFault if f not in ("network", "service")])
+def test_a_fault_that_only_the_owner_can_mend_ends_the_turn_at_once(fault: ev.LinkFault) -> None:
+    made = thinking()
+    feed(made, DOWN, ev.LinkDown(fault, "why"))
+    assert made.turn is Turn.IDLE

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pi_voice.errors import EXIT_CONFIG, ConfigError, DeviceError, PiVoiceError, RemoteLinkError
+
+
+def test_a_device_error_says_what_where_and_what_to_do() -> None:
+    error = DeviceError("microphone 'usb:Jabra'", "not found", "Run: pi-voice devices")
+    assert str(error) == "microphone 'usb:Jabra' not found. Run: pi-voice devices"
+    assert isinstance(error, OSError)
+    assert isinstance(error, PiVoiceError)
+
+
+def test_a_config_error_lists_every_problem_and_must_not_be_restarted() -> None:
+    error = ConfigError("one", "two")
+    assert str(error) == "one\ntwo"
+    assert error.exit_code == EXIT_CONFIG == 78
+
+
+def test_a_refusal_says_whether_another_try_can_help() -> None:
+    assert RemoteLinkError("busy", retryable=True).retryable

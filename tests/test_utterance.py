@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pi_voice.core.utterance import Utterance
+from pi_voice.frames import WIRE
+from tests.histories import FRAME, frame
+
+
+def test_what_was_taken_is_not_taken_twice() -> None:
+    said = Utterance(WIRE)
+    said.hear([frame(1.0), frame(1.02)])
+    assert said.take_unsent() == FRAME * 2
+    said.hear([frame(1.04)])
+    assert said.take_unsent() == FRAME
+    assert said.take_unsent() == b""
+
+
+def test_the_whole_of_it_can_be_taken_again_for_another_session() -> None:
+    said = Utterance(WIRE)
+    said.hear([frame(1.0), frame(1.02)])
+    said.take_unsent()
+    said.lose()
+    assert not said.is_whole
+    assert said.take_whole() == FRAME * 2
+    assert said.is_whole
+    assert said.take_unsent() == b""
+
+
+def test_sound_from_after_the_end_does_not_belong_to_it() -> None:
+    said = Utterance(WIRE)
+    said.until_s = 1.03
+    said.hear([frame(1.0), frame(1.02), frame(1.04)])
+    assert said.duration_ms == 40.0
+
+
+def test_it_is_complete_when_a_frame_reaches_its_end() -> None:
+    said = Utterance(WIRE)
+    assert not said.is_complete((frame(1.0),))
+    said.until_s = 1.03
+    assert not said.is_complete(())
+    assert not said.is_complete((frame(1.0),))
+    assert said.is_complete((frame(1.0), frame(1.02)))
+
+
+def test_nothing_of_it_is_kept_once_forgotten() -> None:
+    said = Utterance(WIRE)
+    said.hear([frame(1.0)])
+    said.forget()
+    assert said.duration_ms == 0.0
+    assert said.take_whole() == b""
