@@ -9,6 +9,7 @@ from pi_voice.core.activation import Activation, PushToTalk
 from pi_voice.core.conversation import Rules
 from pi_voice.core.device import Device
 from pi_voice.core.events import Event, LinkFault
+from pi_voice.core.states import Turn
 
 FRAME = b"\x01\x00" * 480
 UP = ev.LinkUp("s1")
@@ -86,3 +87,8 @@ def sounds(actions: list[Action]) -> list[str]:
 
 def shown(actions: list[Action]) -> list[str]:
     return [a.pattern.value for a in actions if isinstance(a, do.Show)]
+
+
+def turn(of: Device) -> Turn:
+    """Whose turn it is; a call, because a type checker believes that attributes do not change."""
+    return of.turn

@@ -67,7 +67,7 @@ async def test_the_loop_is_woken_once_for_many_posts() -> None:
     woken = []
     original = loop.call_soon_threadsafe
     try:
-        loop.call_soon_threadsafe = lambda *a, **k: woken.append(a) or original(*a, **k)  # type: ignore[method-assign,assignment,func-returns-value]  # counts wake-ups
+        loop.call_soon_threadsafe = lambda *a, **k: woken.append(a) or original(*a, **k)  # type: ignore[method-assign,func-returns-value]  # counts wake-ups
         for number in range(20):
             mailbox.post(number)
     finally:

@@ -25,6 +25,7 @@ from tests.histories import (
     sounds,
     speaking,
     thinking,
+    turn,
 )
 
 
@@ -54,14 +55,14 @@ def test_a_press_of_less_than_100_ms_of_sound_is_no_turn() -> None:
     actions = feed(made, press(1.0), ev.MicOpened(), release(1.05), heard(1.03, 4))
     assert do.CommitTurn not in kinds(actions)
     assert do.DiscardTurn in kinds(actions)
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
 
 
 def test_a_press_again_during_the_tail_continues_the_same_turn() -> None:
     made = online()
     feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), release(1.45), press(1.5))
     actions = feed(made, heard(1.45, 20), release(1.85), heard(1.85, 10))
-    assert made.turn is Turn.THINKING
+    assert turn(made) is Turn.THINKING
     assert kinds(actions).count(do.CommitTurn) == 1
 
 
@@ -102,10 +103,10 @@ def test_a_press_while_thinking_cancels_the_reply_that_was_asked_for() -> None:
 def test_the_turn_is_over_when_the_reply_was_heard_not_when_it_was_sent() -> None:
     made = speaking()
     feed(made, ev.ReplyAudioEnded("r1", "i1"), ev.ReplyEnded("r1", "completed"))
-    assert made.turn is Turn.SPEAKING
+    assert turn(made) is Turn.SPEAKING
     actions = feed(made, ev.PlaybackEnded("i1", 200.0, interrupted=False))
     assert actions[0] == do.ReportHeard("i1", 200.0)
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
 
 
 def test_a_reply_without_a_last_word_about_its_item_is_still_heard_to_its_end() -> None:
@@ -125,9 +126,9 @@ def test_a_second_reply_may_follow_while_the_first_is_still_heard() -> None:
     feed(made, ev.ReplyEnded("r1", "completed"), ev.ReplyStarted("r2"))
     assert do.Play in kinds(feed(made, audio("r2", "i2")))
     feed(made, ev.ReplyEnded("r2", "completed"), ev.PlaybackEnded("i1", 200, interrupted=False))
-    assert made.turn is Turn.SPEAKING
+    assert turn(made) is Turn.SPEAKING
     feed(made, ev.PlaybackEnded("i2", 200, interrupted=False))
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
 
 
 def test_a_reply_that_failed_says_so() -> None:
@@ -141,7 +142,7 @@ def test_a_service_that_never_answers_is_given_up() -> None:
     actions = feed(made, ev.TimerFired(REPLY_TIMER))
     assert kinds(actions)[0] is do.CancelReply
     assert sounds(actions) == ["no_reply"]
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
 
 
 def test_a_question_in_a_short_outage_is_sent_whole_to_the_next_session() -> None:
@@ -176,7 +177,7 @@ def test_a_reply_that_the_outage_cut_is_heard_as_far_as_it_came() -> None:
     made = speaking()
     assert do.EndItem("i1") in feed(made, DOWN)
     feed(made, ev.PlaybackEnded("i1", 200.0, interrupted=False))
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
 
 
 def test_a_long_outage_is_told_to_the_user_and_nothing_is_sent_in_half() -> None:
@@ -229,7 +230,7 @@ def test_the_longest_turn_is_ended_and_asked() -> None:
     actions = feed(made, ev.TimerFired(TURN_TIMER))
     assert sounds(actions) == ["too_long"]
     assert do.CommitTurn in kinds(actions)
-    assert made.turn is Turn.THINKING
+    assert turn(made) is Turn.THINKING
 
 
 def test_a_microphone_that_falls_silent_after_the_release_does_not_hold_the_turn() -> None:
@@ -241,11 +242,11 @@ def test_a_microphone_that_falls_silent_after_the_release_does_not_hold_the_turn
 def test_a_turn_that_the_service_refuses_is_dropped() -> None:
     made = thinking()
     assert sounds(feed(made, ev.TurnRefused("buffer too small"))) == ["no_reply"]
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
 
 
 @pytest.mark.parametrize("fault", [f for f in ev.LinkFault if f not in ("network", "service")])
 def test_a_fault_that_only_the_owner_can_mend_ends_the_turn_at_once(fault: ev.LinkFault) -> None:
     made = thinking()
     feed(made, DOWN, ev.LinkDown(fault, "why"))
-    assert made.turn is Turn.IDLE
+    assert turn(made) is Turn.IDLE
