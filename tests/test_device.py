@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,12 +182,14 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(ev.TimerFired, TIMERS),
 )
 HISTORIES = st.lists(EVENTS, min_size=30, max_size=120)
-ACTIVATIONS: st.SearchStrategy[type[Activation]] = st.sampled_from(
+ACTIVATIONS: st.SearchStrategy[Callable[[], Activation]] = st.sampled_from(
     [PushToTalk, Toggle, VoiceActivated]
 )
 
 
-def run(activation: type[Activation], history: list[Event]) -> list[tuple[Event, list[Action]]]:
+def run(
+    activation: Callable[[], Activation], history: list[Event]
+) -> list[tuple[Event, list[Action]]]:
     made = device(activation())
     return [(event, made.handle(event)) for event in history]
 
@@ -193,7 +197,7 @@ def run(activation: type[Activation], history: list[Event]) -> list[tuple[Event,
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_muted_means_that_nothing_is_sent(
-    activation: type[Activation], history: list[Event]
+    activation: Callable[[], Activation], history: list[Event]
 ) -> None:
     made = device(activation())
     for event in history:
@@ -207,7 +211,7 @@ def test_muted_means_that_nothing_is_sent(
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_audio_is_sent_only_through_an_open_gate(
-    activation: type[Activation], history: list[Event]
+    activation: Callable[[], Activation], history: list[Event]
 ) -> None:
     muted = True
     for _, actions in run(activation, history):
@@ -221,7 +225,7 @@ def test_audio_is_sent_only_through_an_open_gate(
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_a_reply_that_was_cut_is_never_played_again(
-    activation: type[Activation], history: list[Event]
+    activation: Callable[[], Activation], history: list[Event]
 ) -> None:
     playing: set[str] = set()
     cut: set[str] = set()
@@ -239,7 +243,7 @@ def test_a_reply_that_was_cut_is_never_played_again(
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_two_replies_never_play_into_each_other(
-    activation: type[Activation], history: list[Event]
+    activation: Callable[[], Activation], history: list[Event]
 ) -> None:
     heard_now, over = "", set[str]()
     for event, actions in run(activation, history):
@@ -254,7 +258,9 @@ def test_two_replies_never_play_into_each_other(
 
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_every_state_can_be_left(activation: type[Activation], history: list[Event]) -> None:
+def test_every_state_can_be_left(
+    activation: Callable[[], Activation], history: list[Event]
+) -> None:
     made = device(activation())
     for event in history:
         made.handle(event)
@@ -269,7 +275,7 @@ def test_every_state_can_be_left(activation: type[Activation], history: list[Eve
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
-    activation: type[Activation], history: list[Event]
+    activation: Callable[[], Activation], history: list[Event]
 ) -> None:
     policy = activation()
     made, wanted = device(policy), policy.keeps_open
@@ -285,7 +291,7 @@ def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_a_waiting_state_always_has_a_timer(
-    activation: type[Activation], history: list[Event]
+    activation: Callable[[], Activation], history: list[Event]
 ) -> None:
     timers = {OUTAGE_TIMER}
     made = device(activation())
