@@ -59,8 +59,22 @@ class RemoteLinkError(LinkError):
 
     Attributes:
         retryable: True if the same attempt may succeed later.
+        status: The HTTP status of a refusal, None if it did not come to that.
+        retry_after_s: How long they asked us to wait, None if they did not.
+        code: What they call the error, None if it has no name.
     """
 
-    def __init__(self, message: str, *, retryable: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.code = code
