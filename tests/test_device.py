@@ -187,18 +187,14 @@ ACTIVATIONS: st.SearchStrategy[Callable[[], Activation]] = st.sampled_from(
 )
 
 
-def run(
-    activation: Callable[[], Activation], history: list[Event]
-) -> list[tuple[Event, list[Action]]]:
+def run(activation: Policy, history: list[Event]) -> list[tuple[Event, list[Action]]]:
     made = device(activation())
     return [(event, made.handle(event)) for event in history]
 
 
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_muted_means_that_nothing_is_sent(
-    activation: Callable[[], Activation], history: list[Event]
-) -> None:
+def test_muted_means_that_nothing_is_sent(activation: Policy, history: list[Event]) -> None:
     made = device(activation())
     for event in history:
         was_muted = made.muted
@@ -210,9 +206,7 @@ def test_muted_means_that_nothing_is_sent(
 
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_audio_is_sent_only_through_an_open_gate(
-    activation: Callable[[], Activation], history: list[Event]
-) -> None:
+def test_audio_is_sent_only_through_an_open_gate(activation: Policy, history: list[Event]) -> None:
     muted = True
     for _, actions in run(activation, history):
         for action in actions:
@@ -225,7 +219,7 @@ def test_audio_is_sent_only_through_an_open_gate(
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_a_reply_that_was_cut_is_never_played_again(
-    activation: Callable[[], Activation], history: list[Event]
+    activation: Policy, history: list[Event]
 ) -> None:
     playing: set[str] = set()
     cut: set[str] = set()
@@ -242,9 +236,7 @@ def test_a_reply_that_was_cut_is_never_played_again(
 
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_two_replies_never_play_into_each_other(
-    activation: Callable[[], Activation], history: list[Event]
-) -> None:
+def test_two_replies_never_play_into_each_other(activation: Policy, history: list[Event]) -> None:
     heard_now, over = "", set[str]()
     for event, actions in run(activation, history):
         if isinstance(event, ev.ReplyStarted):
@@ -258,9 +250,7 @@ def test_two_replies_never_play_into_each_other(
 
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_every_state_can_be_left(
-    activation: Callable[[], Activation], history: list[Event]
-) -> None:
+def test_every_state_can_be_left(activation: Policy, history: list[Event]) -> None:
     made = device(activation())
     for event in history:
         made.handle(event)
@@ -275,7 +265,7 @@ def test_every_state_can_be_left(
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
 def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
-    activation: Callable[[], Activation], history: list[Event]
+    activation: Policy, history: list[Event]
 ) -> None:
     policy = activation()
     made, wanted = device(policy), policy.keeps_open
@@ -290,9 +280,7 @@ def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
 
 @given(ACTIVATIONS, HISTORIES)
 @settings(deadline=None, max_examples=200, derandomize=True)
-def test_a_waiting_state_always_has_a_timer(
-    activation: Callable[[], Activation], history: list[Event]
-) -> None:
+def test_a_waiting_state_always_has_a_timer(activation: Policy, history: list[Event]) -> None:
     timers = {OUTAGE_TIMER}
     made = device(activation())
     needs = {Turn.LISTENING: TURN_TIMER, Turn.ENDING: TAIL_TIMER}
