@@ -182,9 +182,22 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(ev.TimerFired, TIMERS),
 )
 HISTORIES = st.lists(EVENTS, min_size=30, max_size=120)
-ACTIVATIONS: st.SearchStrategy[Callable[[], Activation]] = st.sampled_from(
-    [PushToTalk, Toggle, VoiceActivated]
-)
+Policy = Callable[[], Activation]
+
+
+def push_to_talk() -> Activation:
+    return PushToTalk()
+
+
+def toggle() -> Activation:
+    return Toggle()
+
+
+def voice() -> Activation:
+    return VoiceActivated()
+
+
+ACTIVATIONS = st.sampled_from([push_to_talk, toggle, voice])
 
 
 def run(activation: Policy, history: list[Event]) -> list[tuple[Event, list[Action]]]:
