@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast, get_args, get_origin, get_type_hints
@@ -55,21 +54,25 @@ def parse(text: str, name: str = "config.toml") -> Settings:
     """
     text = text.replace("\r\n", "\n")
     try:
-        document = tomllib.loads(text)
+        document = tomllib.loads(text + "\n")  # else a fault in the last line has no number
     except ValueError as error:
         raise ConfigError(f"{name}: {_syntax(str(error))}") from None
     except RecursionError:
         raise ConfigError(f"{name}: too many brackets inside each other; remove some") from None
-    return _Reader(name, line_numbers(text)).settings(document)
+    return _Reader(name, document, line_numbers(text)).settings()
 
 
 def _syntax(message: str) -> str:
+    """Turn tomllib's words into ours."""
     fact, _, place = message.rstrip(")").rpartition(" (at ")
-    where = place.replace(", column", " column") or "?"
-    return (
-        f"{_lower(fact or message)} ({where}); text needs quotes, "
-        'e.g. name = "kitchen", and every key stands once'
+    if not fact:  # Python's own limit on digits
+        return "a number has too many digits; shorten it"
+    fix = (
+        "write every key and every table once"
+        if re.search("overwrite|twice|mutate|redefine", message)
+        else 'text needs quotes, e.g. name = "kitchen"'
     )
+    return f"{_lower(fact)} ({place.replace(', ', ' ')}); {fix}"
 
 
 def _lower(sentence: str | None) -> str:
@@ -101,14 +104,17 @@ def _shown(value: object) -> str:
 class _Reader:
     """Walks a document along the schema and collects what is wrong."""
 
-    def __init__(self, name: str, lines: Mapping[KeyPath, int]) -> None:
+    def __init__(
+        self, name: str, document: Mapping[str, object], lines: Mapping[KeyPath, int]
+    ) -> None:
         self._name = name
+        self._document = document
         self._lines = lines
         self._problems: list[tuple[int, str]] = []
         self._wrong: set[KeyPath] = set()
 
-    def settings(self, document: Mapping[str, object]) -> Settings:
-        version = document.get("version", VERSION)
+    def settings(self) -> Settings:
+        version = self._document.get("version", VERSION)
         if type(version) is int and version > VERSION:
             self._report(
                 ("version",),
@@ -117,7 +123,7 @@ class _Reader:
                 "config.toml that came with it",
             )
             raise self._error()
-        settings = cast(Settings, self._table(Settings, document, ()))
+        settings = cast(Settings, self._table(Settings, self._document, ()))
         for clash in conflicts(settings):
             if not self._wrong & {clash.key, clash.other}:
                 other = "" if clash.key == clash.other else self._where(clash.other, settings)
@@ -136,10 +142,17 @@ class _Reader:
             path = path[:-1]
         return self._lines.get(path, 0)
 
+    def _place(self, path: KeyPath) -> str:
+        value: object = self._document
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                return "default"
+            value = value[name]
+        return f"line {self._line(path)}"
+
     def _report(self, path: KeyPath, said: str, text: str) -> None:
         """Keep one problem; `said` is what the file says there."""
-        place = f"line {self._line(path)}" if self._line(path) else "default"
-        self._add(path, f"{said} ({place}): {text}")
+        self._add(path, f"{said} ({self._place(path)}): {text}")
 
     def _add(self, path: KeyPath, text: str) -> None:
         self._wrong.add(path)
@@ -151,8 +164,7 @@ class _Reader:
         return f"{key_text(path[-1])} = {_shown(value if value is not None else 'none')}"
 
     def _where(self, path: KeyPath, settings: Settings) -> str:
-        line = f"line {self._line(path)}" if path in self._lines else "default"
-        return f"{_title(path[:-1])} {self._said(path, settings)} ({line})"
+        return f"{_title(path[:-1])} {self._said(path, settings)} ({self._place(path)})"
 
     def _table(self, table: type, raw: Mapping[str, object], path: KeyPath) -> object:
         known = {key.name: key for key in fields(cast(Any, table))}
@@ -170,7 +182,7 @@ class _Reader:
         kind = _hints(table)[key.name]
         if is_dataclass(kind):
             return self._subtable(cast(type, kind), raw, path)
-        if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
+        if get_origin(kind) is Mapping:
             return self._entries(kind, raw, _rule(key), path)
         return self._setting(kind, raw, _rule(key), path, default=_default(key))
 
@@ -214,17 +226,18 @@ class _Reader:
             return default
 
     def _unknown(self, name: str, raw: object, known: list[str], path: KeyPath) -> None:
-        what = "unknown table" if isinstance(raw, Mapping) and not path else "unknown key"
         near = nearest(name, known)
-        elsewhere = [] if near else [table for table, keys in _keys().items() if name in keys]
+        tables = [] if near else [table for table, keys in _keys().items() if name in keys]
         if near:
-            fix = f"did you mean {near!r}?"
-        elif elsewhere:
-            fix = f"it belongs into {' or '.join(f'[{table}]' for table in elsewhere)}"
+            right = f"[{near}]" if not path and near in _keys() else repr(near)
+            fix = f"did you mean {right}?"
+        elif tables:
+            fix = f"it belongs to {' or '.join(f'[{table}]' for table in tables)}"
         else:
             fix = f"known are: {', '.join(known)}"
         path = (*path, name)
-        self._add(path, f"{what} {name!r} (line {self._line(path)}); {fix}")
+        what = f"table {_title(path)}" if isinstance(raw, Mapping) else f"key {name!r}"
+        self._add(path, f"unknown {what} (line {self._line(path)}); {fix}")
 
 
 def _keys() -> dict[str, set[str]]:
@@ -283,11 +296,11 @@ def _rows(table: type, path: KeyPath) -> Iterator[tuple[str, str, str]]:
         kind = _hints(table)[key.name]
         if is_dataclass(kind):
             yield from _rows(cast(type, kind), (*path, key.name))
-        elif get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
+        elif get_origin(kind) is Mapping:
             yield from _entry_rows(kind, _rule(key), (*path, key.name))
         else:
             default = _rule(key).none if key.default is None else key.default
-            yield _name((*path, key.name)), value_text(default), _meaning(kind, _rule(key))
+            yield _name((*path, key.name)), value_text(default), _meaning(kind, _rule(key), default)
 
 
 def _entry_rows(kind: Any, rule: Rule, path: KeyPath) -> Iterator[tuple[str, str, str]]:
@@ -304,8 +317,9 @@ def _name(path: KeyPath) -> str:
     return f"[{'.'.join(path[:-1])}] {path[-1]}" if len(path) > 1 else path[0]
 
 
-def _meaning(kind: Any, rule: Rule) -> str:
-    words = [f'"{word}"' for word in choices(kind, rule) if word not in rule.doc]
+def _meaning(kind: Any, rule: Rule, default: object) -> str:
+    others = (word for word in choices(kind, rule) if word != str(default))
+    words = [f'"{word}"' for word in others if word not in rule.doc]
     allowed = [f"GPIO {rule.low:g}–{rule.high:g}"] if rule.limit else []
     if math.isfinite(rule.low) and not rule.limit:
         allowed.append(bounds(rule))

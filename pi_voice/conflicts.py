@@ -42,17 +42,17 @@ def _pins(settings: Settings) -> Iterator[tuple[KeyPath, int]]:
     """Every pin that is in use, by the key that claims it."""
     if settings.button.driver == "gpio":
         yield ("button", "pin"), settings.button.pin
-    for key, pin in (
-        (("mute_button", "pin"), settings.mute_button.pin),
-        (("mute_switch", "pin"), settings.mute_switch.pin),
-        (("leds", "mic_pin"), settings.leds.mic_pin),
-    ):
-        if pin is not None:
-            yield key, pin
     if settings.leds.driver == "gpio":
         yield ("leds", "pin"), settings.leds.pin
     if settings.leds.driver == "rgb":
         yield from ((("leds", "pins"), pin) for pin in settings.leds.pins)
+    for key, pin in (
+        (("leds", "mic_pin"), settings.leds.mic_pin),
+        (("mute_button", "pin"), settings.mute_button.pin),
+        (("mute_switch", "pin"), settings.mute_switch.pin),
+    ):
+        if pin is not None:
+            yield key, pin
     for pin in SPI_PINS.get(settings.leds.driver, ()):
         yield ("leds", "driver"), pin
 

@@ -183,10 +183,10 @@ def _checked(value: object, rule: Rule) -> object:
 
 
 def bounds(rule: Rule) -> str:
-    """Say the range in words, with its unit."""
+    """Say the range in words, with its unit, after "must be"."""
     unit = f" {rule.unit}" if rule.unit else ""
     if math.isinf(rule.high):
-        return f"{rule.low:g}{unit} or more"
+        return f"at least {rule.low:g}{unit}"
     return f"{rule.low:g}–{rule.high:g}{unit}"
 
 

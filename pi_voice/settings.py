@@ -170,7 +170,7 @@ class Detector:
 @dataclass(frozen=True, slots=True)
 class Button:
     driver: str = setting("gpio", "How the button is connected", names=("gpio", "none"))
-    pin: int = setting(17, "GPIO of the button (BCM number)", **HEADER_PINS)
+    pin: int = setting(17, "BCM number of the button's pin", **HEADER_PINS)
     pull: Literal["up", "down"] = setting(
         "up", "up: the button connects the pin to ground; down: to 3.3 V"
     )
@@ -193,7 +193,7 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class MuteButton:
     pin: int | None = setting(
-        None, "GPIO of a button that mutes and unmutes; wired as [button]", example=5, **HEADER_PINS
+        None, "Pin of a button that mutes and unmutes; wired as [button]", example=5, **HEADER_PINS
     )
 
 
@@ -201,7 +201,7 @@ class MuteButton:
 class MuteSwitch:
     pin: int | None = setting(
         None,
-        "GPIO of a latching switch; while closed nothing can unmute; wired as [button]",
+        "Pin of a latching switch; while closed nothing can unmute; wired as [button]",
         example=6,
         **HEADER_PINS,
     )
@@ -214,12 +214,12 @@ class Leds:
         "gpio (one LED), rgb (three pins), apa102 or ws2812 (strips over SPI)",
         names=("gpio", "rgb", "apa102", "ws2812", "none"),
     )
-    pin: int = setting(27, "GPIO of the one LED", **HEADER_PINS)
+    pin: int = setting(27, "Pin of the one LED", **HEADER_PINS)
     pins: tuple[int, int, int] = setting(
-        (22, 23, 24), "GPIOs of red, green and blue for driver rgb", **HEADER_PINS
+        (22, 23, 24), "Pins of red, green and blue, for driver rgb", **HEADER_PINS
     )
     mic_pin: int | None = setting(
-        None, "GPIO of a light that is on while the microphone is open", example=25, **HEADER_PINS
+        None, "Pin of a light that is on while the microphone is open", example=25, **HEADER_PINS
     )
     count: int = setting(3, "LEDs on the strip", low=1, high=1000)
     brightness: int = setting(100, "By day", low=1, high=100, unit="%")
@@ -249,16 +249,21 @@ class Prices:
 @dataclass(frozen=True, slots=True)
 class Limits:
     turn_s: float = setting(
-        120.0, "Sound sent per turn; a turn lost on the way is sent twice", low=0, unit="s"
+        120.0,
+        "Sound sent per turn, 0: no limit; a turn lost on the way is sent twice",
+        low=0,
+        unit="s",
     )
-    session_min: float = setting(30.0, "Sound sent per session", low=0, unit="min")
-    hour_min: float = setting(30.0, "Sound sent per hour", low=0, unit="min")
-    day_min: float = setting(120.0, "Sound sent per day", low=0, unit="min")
-    day_tokens: int = setting(0, "Tokens used per day", low=0)
-    day_money: float = setting(0.0, "Money spent per day; needs the prices of the model", low=0)
+    session_min: float = setting(30.0, "Sound sent per session, 0: no limit", low=0, unit="min")
+    hour_min: float = setting(30.0, "Sound sent per hour, 0: no limit", low=0, unit="min")
+    day_min: float = setting(120.0, "Sound sent per day, 0: no limit", low=0, unit="min")
+    day_tokens: int = setting(0, "Tokens used per day, 0: no limit", low=0)
+    day_money: float = setting(
+        0.0, "Money spent per day, 0: no limit; needs the prices of the model", low=0
+    )
     currency: str = setting("USD", "Currency of day_money and the prices", check=checks.not_empty)
     idle_hang_up_min: float = setting(
-        10.0, "The line is closed after this much silence; 0: never", low=0, high=1440, unit="min"
+        10.0, "The line is closed after this much silence, 0: never", low=0, high=1440, unit="min"
     )
     prices: Mapping[str, Prices] = entries("One table per model")
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import PurePath
 
+from pi_voice.schema import Secret
+
 KeyPath = tuple[str, ...]
 
 TOKEN = re.compile(
@@ -76,7 +78,7 @@ def key_text(key: str) -> str:
 
 
 def value_text(value: object) -> str:
-    """Write one value; enumerations and paths as text, whole floats without a point."""
+    """Write one value: whole floats without a point, secrets masked."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Enum):
@@ -88,7 +90,7 @@ def value_text(value: object) -> str:
     if isinstance(value, Mapping):
         items = (f"{key_text(str(key))} = {value_text(item)}" for key, item in value.items())
         return f"{{ {', '.join(items)} }}" if value else "{}"
-    return _quoted(str(value)) if isinstance(value, (str, PurePath)) else str(value)
+    return _quoted(str(value)) if isinstance(value, (str, PurePath, Secret)) else str(value)
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,437 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pi_voice import config
+from pi_voice.core.actions import Pattern
+from pi_voice.core.events import Wish
+from pi_voice.errors import EXIT_CONFIG, ConfigError
+from pi_voice.schema import MASK, Secret, nearest
+from pi_voice.settings import (
+    Audio,
+    Button,
+    Leds,
+    Limits,
+    Prices,
+    Service,
+    Settings,
+)
+from pi_voice.toml_text import line_numbers, value_text
+
+REFERENCE = (Path(__file__).parents[1] / "config" / "config.toml").read_text()
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    return list(caught.value.problems)
+
+
+def tried(text: str) -> tuple[str, ...]:
+    try:
+        config.parse(text)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def test_nothing_written_is_the_defaults() -> None:
+    assert config.parse("") == Settings()
+
+
+def test_what_is_written_is_what_is_set() -> None:
+    text = """
+        [service]
+        url = "wss://example.org/v1/realtime?x=1"
+        token_command = ["get-key", "--box", "7"]
+        max_output_tokens = 500
+        headers = { api-key = "sesame" }
+        transcription = "whisper-1"
+        [button]
+        pin = 22
+        hold = "none"
+        tap = "talk"
+        [activation]
+        mode = "toggle"
+        longest_turn_s = 30
+        [leds]
+        patterns.listening = "#00ff80 solid"
+    """
+    settings = config.parse(text)
+    assert settings.service.url == "wss://example.org/v1/realtime?x=1"
+    assert settings.service.token_command == ("get-key", "--box", "7")
+    assert settings.service.headers["api-key"].reveal() == "sesame"
+    assert settings.service.transcription == "whisper-1"
+    assert (settings.button.hold, settings.button.tap) == (None, Wish.TALK)
+    assert settings.activation.longest_turn_s == 30.0
+    assert settings.leds.patterns == {Pattern.LISTENING: "#00ff80 solid"}
+
+
+ONE_PROBLEM = {
+    "[button]\npin = 47": "[button] pin = 47 (line 2): "
+    "the header has GPIO 0–27; use the BCM number, e.g. pin = 17",
+    "\n[audio]\nmicrofone = 'x'": "[audio] unknown key 'microfone' (line 3); "
+    "did you mean 'microphone'?",
+    "[audio]\nvolume = 120": "[audio] volume = 120 (line 2): must be 0–100 %, e.g. volume = 80",
+    "[audio]\nvolume = true": "[audio] volume = true (line 2): "
+    "must be a whole number, e.g. volume = 80",
+    "[audio]\nbatch_ms = 30": "[audio] batch_ms = 30 (line 2): "
+    "must be 20, 40 or 60, e.g. batch_ms = 40",
+    "[audio]\necho = 'hardwear'": '[audio] echo = "hardwear" (line 2): must be "half_duplex", '
+    '"gate", "aec" or "hardware"; did you mean "hardware"?',
+    "[button]\ntap = 'tolk'": '[button] tap = "tolk" (line 2): must be "talk", "interrupt", '
+    '"mute", "hang_up", "say_status" or "none"; did you mean "talk"?',
+    "[button]\ntap = 'unmute'": '[button] tap = "unmute" (line 2): must be "talk", "interrupt", '
+    '"mute", "hang_up" or "say_status"; did you mean "mute"?',
+    "[button]\ndriver = 'my:'": '[button] driver = "my:" (line 2): '
+    'must be "gpio", "none" or "my_module:MyClass", e.g. driver = "gpio"',
+    "[mute_button]\npin = '17'": '[mute_button] pin = "17" (line 2): '
+    'must be a whole number or "none", e.g. pin = 5',
+    "[leds]\npins = [1, 2]": "[leds] pins = [1, 2] (line 2): "
+    "must be a list in brackets of 3 whole numbers, e.g. pins = [22, 23, 24]",
+    "[leds]\nnight = 'ten'": '[leds] night = "ten" (line 2): '
+    'must be from-to in hours and minutes, e.g. night = "22:00-07:00"',
+    "[leds.patterns]\nlistning = 'blue'": "[leds.patterns] unknown key 'listning' (line 2); "
+    "did you mean 'listening'?",
+    "[leds.patterns]\nidle = 'bleu solid'": '[leds.patterns] idle = "bleu solid" (line 2): '
+    "must be a colour and solid, pulse or blink with its times in ms; "
+    'write e.g. "blue blink 100 400"; '
+    "colours: white, red, orange, yellow, green, cyan, blue, purple or #rrggbb",
+    "[device]\nstate_dir = 'state'": '[device] state_dir = "state" (line 2): '
+    "must begin at the root; write it with a leading /",
+    "[device]\nname = ' '": '[device] name = " " (line 2): is empty, e.g. name = "pi-voice"',
+    "[device]\nname = 3": "[device] name = 3 (line 2): must be text in quotes, e.g. name = "
+    '"pi-voice"',
+    "[service]\nurl = 'ws://example.org'": '[service] url = "ws://example.org" (line 2): '
+    "would send the key unencrypted; use wss:// (ws:// only to 127.0.0.1)",
+    "[service]\nurl = 'example.org'": '[service] url = "example.org" (line 2): '
+    'must begin with wss://, e.g. url = "wss://api.openai.com/v1/realtime"',
+    "[service]\nurl = 'wss://[x'": '[service] url = "wss://[x" (line 2): '
+    'is not an address, e.g. url = "wss://api.openai.com/v1/realtime"',
+    "[service]\ntoken_command = 'x'": '[service] token_command = "x" (line 2): '
+    "must be a list in brackets of text in quotes, e.g. token_command = []",
+    "[service]\ntranscription = 3": "[service] transcription = 3 (line 2): "
+    "must be true or false or text in quotes, e.g. transcription = true",
+    "[service]\nspeed = nan": "[service] speed = nan (line 2): must be a number, e.g. speed = 1",
+    "[limits]\nday_min = -1": "[limits] day_min = -1 (line 2): "
+    "must be at least 0 min, e.g. day_min = 120",
+    "[limits.prices.x]\ntext_inn = 1": "[limits.prices.x] unknown key 'text_inn' (line 2); "
+    "did you mean 'text_in'?",
+    "versoin = 1": "unknown key 'versoin' (line 1); did you mean 'version'?",
+    "version = 0": "version = 0 (line 1): must be at least 1, e.g. version = 1",
+    "[buton]\npin = 3": "unknown table [buton] (line 1); did you mean [button]?",
+    "pull = 'up'": "unknown key 'pull' (line 1); it belongs to [button]",
+    "[log]\nzzz = 1": "[log] unknown key 'zzz' (line 2); known are: level",
+    "button = 3": "button = 3 (line 1): must be a table; write [button]",
+    "[service]\nheaders = 3": "[service] headers = 3 (line 2): "
+    "must be a table; write [service.headers]",
+    "version = 2\nfoo = 1": "version = 2 (line 1): this program knows version 1; upgrade it, "
+    "or begin again from the config.toml that came with it",
+    "a = 1\na = 2": "cannot overwrite a value (line 2 column 6); "
+    "write every key and every table once",
+    "name = kitchen": 'invalid value (line 1 column 8); text needs quotes, e.g. name = "kitchen"',
+    "a = " + "9" * 5000: "a number has too many digits; shorten it",
+    "a = " + "[" * 5000: "too many brackets inside each other; remove some",
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), ONE_PROBLEM.items())
+def test_a_mistake_is_one_sentence_with_its_place_and_its_fix(text: str, problem: str) -> None:
+    assert problems(text) == [f"config.toml: {problem}"]
+
+
+CLASHES = {
+    "[mute_button]\npin = 17": "[mute_button] pin = 17 (line 2): "
+    "GPIO 17 is taken by [button] pin = 17 (default); give each part a pin of its own",
+    "[button]\npin = 27": "[leds] pin = 27 (default): "
+    "GPIO 27 is taken by [button] pin = 27 (line 2); give each part a pin of its own",
+    "[mute_switch]\npin = 5\n[mute_button]\npin = 5": "[mute_switch] pin = 5 (line 2): "
+    "GPIO 5 is taken by [mute_button] pin = 5 (line 4); give each part a pin of its own",
+    "[leds]\nmic_pin = 27": "[leds] mic_pin = 27 (line 2): "
+    "GPIO 27 is taken by [leds] pin = 27 (default); give each part a pin of its own",
+    "[leds]\ndriver = 'rgb'\npins = [22, 17, 24]": "[leds] pins = [22, 17, 24] (line 3): "
+    "GPIO 17 is taken by [button] pin = 17 (default); give each part a pin of its own",
+    "[leds]\ndriver = 'rgb'\npins = [22, 22, 24]": "[leds] pins = [22, 22, 24] (line 3): "
+    "one pin cannot be two colours; name three different pins",
+    "[button]\npin = 10\n[leds]\ndriver = 'ws2812'": "[button] pin = 10 (line 2): GPIO 10 is the "
+    'strip\'s, by [leds] driver = "ws2812" (line 4); connect this part to another pin',
+    "[activation]\nmode = 'server'": '[activation] mode = "server" (line 2): the service would '
+    'hear the box itself, with [audio] echo = "half_duplex" (default); '
+    'use a speakerphone and echo = "hardware", or mode = "voice"',
+    "[button]\ndriver = 'none'": '[activation] mode = "push_to_talk" (default): needs a button, '
+    'but [button] driver = "none" (line 2); set driver = "gpio", or mode = "voice"',
+    "[button]\nhold = 'none'": '[activation] mode = "push_to_talk" (default): needs a button to '
+    'hold, but [button] hold = "none" (line 2); set hold = "talk"',
+    "[activation]\nmode = 'toggle'\n[button]\nhold = 'mute'": '[activation] mode = "toggle" '
+    '(line 2): nothing begins a turn, with [button] hold = "mute" (line 4); set tap = "talk"',
+    "[button]\nlong = 'mute'": '[button] long = "mute" (line 2): a long press begins as '
+    '[button] hold = "talk" (default); set one of them to "none"',
+    "[button]\ntap_ms = 60\ndebounce_ms = 80": "[button] tap_ms = 60 (line 2): "
+    "a tap must outlive [button] debounce_ms = 80 (line 3); e.g. tap_ms = 200",
+    "[button]\ntap_ms = 900\nlong_ms = 600": "[button] long_ms = 600 (line 3): "
+    "must exceed [button] tap_ms = 900 (line 2); e.g. long_ms = 1500",
+    "[service]\ntoken_url = 'https://a.b'\ntoken_command = ['x']": "[service] token_url = "
+    '"https://a.b" (line 2): there are two sources of the key: this and '
+    '[service] token_command = ["x"] (line 3); remove one of them',
+    "[privacy]\nled_required = true\n[leds]\ndriver = 'none'": "[privacy] led_required = true "
+    '(line 2): the microphone could never open, with [leds] driver = "none" (line 4); '
+    'set driver = "gpio", or led_required = false',
+    "[limits]\nturn_s = 30": "[limits] turn_s = 30 (line 2): "
+    "is less than [activation] longest_turn_s = 60 (default); e.g. turn_s = 120",
+    "[limits]\nday_money = 3": "[limits] day_money = 3 (line 2): nothing says the prices of "
+    '[service] model = "gpt-realtime-2.1" (default); '
+    'add a table [limits.prices."gpt-realtime-2.1"]',
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), CLASHES.items())
+def test_two_settings_that_exclude_each_other_are_named_both(text: str, problem: str) -> None:
+    assert problems(text) == [f"config.toml: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[service]\nurl = 'embedded'\napi_key_file = '/etc/pi-voice/api_key'",
+        "[service]\nurl = 'ws://127.0.0.1:8765/v1/realtime'",
+        "[service]\nurl = 'ws://[::1]:8765'\ntoken_url = 'http://localhost:3000/token'",
+        "[activation]\nmode = 'semantic'\n[audio]\necho = 'hardware'",
+        "[activation]\nmode = 'voice'\n[button]\ndriver = 'none'",
+        "[button]\ndriver = 'my_package.parts:Pedal'\npin = 27",
+        "[leds]\ndriver = 'rgb'\n[mute_button]\npin = 27",
+        "[limits]\nturn_s = 0",
+        "[limits]\nday_money = 3\n[limits.prices.'gpt-realtime-2.1']\naudio_in = 32",
+        "[leds]\nnight = '22:00-7:00'\npatterns = { muted = 'off', idle = 'blue pulse 2000' }",
+        "[button]\nhold = 'none'\ntap = 'talk'\nlong = 'mute'\n[activation]\nmode = 'toggle'",
+    ],
+)
+def test_what_makes_sense_is_accepted(text: str) -> None:
+    config.parse(text)
+
+
+def test_every_problem_is_reported_at_once_in_the_order_of_the_file() -> None:
+    text = "[button]\npin = 47\n[audio]\nvolume = 'x'\n[leds]\ncuont = 3\n[mute_button]\npin = 27"
+    found = problems(text)
+    assert [re.findall(r"\(line (\d+)", problem)[0] for problem in found] == ["2", "4", "6", "8"]
+
+
+def test_a_wrong_value_does_not_cause_a_second_problem() -> None:
+    assert len(problems("[button]\npin = 47\n[mute_button]\npin = 17\n[log]\nlevel = 1")) == 2
+
+
+def test_a_key_in_the_wrong_place_is_not_repeated() -> None:
+    text = """[service]
+        api_key_file = "sk-proj-abcdef0123456789"
+        api_key = "sk-proj-abcdef0123456789"
+        model = ["ek_abcdef0123456789"]
+        headers.authorization = 12345
+    """
+    found = problems(text)
+    assert found[0] == (
+        'config.toml: [service] api_key_file = "…" (line 2): is the key itself; '
+        "put the key into a file of its own and name that file here"
+    )
+    assert len(found) == 4
+    assert "abcdef" not in "".join(found)
+    assert "12345" not in "".join(found)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert str(caught.value) == f"{path}: no such file; name the right one with --config"
+    assert caught.value.exit_code == EXIT_CONFIG
+
+
+def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=": is a directory; name a file with --config"):
+        config.load(tmp_path)
+
+
+def test_a_file_of_another_user_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read everything
+    with pytest.raises(ConfigError, match="run: sudo chgrp pi-voice .* && sudo chmod 640 "):
+        config.load(tmp_path / "config.toml")
+
+
+def test_a_file_that_is_not_text_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"name = '\xff'")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert str(caught.value) == "config.toml: is not UTF-8 text (byte 8); save it as UTF-8"
+
+
+def test_a_file_made_on_windows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes("\ufeff[button]\r\npin = 5\r\n".encode())
+    assert config.load(path).button.pin == 5
+
+
+FULL = Settings(
+    service=Service(token_command=('a"b', "c\\d", "e\nf\x7f"), max_output_tokens=7, speed=1.25),
+    audio=Audio(microphone="ümläut", batch_ms=20, microphone_channel=2),
+    button=Button(hold=None, tap=Wish.TALK, double=Wish.SAY_STATUS),
+    leds=Leds(
+        driver="my.own:Leds",
+        night="21:30-06:00",
+        patterns=MappingProxyType({Pattern.IDLE: "off", Pattern.MUTED: "red pulse"}),
+    ),
+    limits=Limits(prices=MappingProxyType({"a b": Prices(text_in=0.1), "c": Prices()})),
+)
+
+
+@pytest.mark.parametrize("settings", [Settings(), FULL], ids=["defaults", "full"])
+def test_what_is_shown_loads_again_equal(settings: Settings) -> None:
+    shown = config.dump(settings)
+    if settings is FULL:  # this combination is for writing only
+        shown = shown.replace('mode = "push_to_talk"', 'mode = "toggle"')
+        loaded = config.parse(shown)
+        assert loaded.leds == FULL.leds
+        assert loaded.limits == FULL.limits
+        assert loaded.service == FULL.service
+        assert (loaded.audio, loaded.button) == (FULL.audio, FULL.button)
+    else:
+        assert config.parse(shown) == settings
+
+
+def test_what_is_shown_masks_every_secret() -> None:
+    settings = config.parse('[service.headers]\n"api-key" = "sesame"\nx = "open"')
+    shown = config.dump(settings)
+    assert "sesame" not in shown + repr(settings)
+    assert "open" not in shown
+    assert tomllib.loads(shown)["service"]["headers"] == {"api-key": MASK, "x": MASK}
+    assert config.parse(shown).service.headers["x"] == Secret(MASK)
+
+
+def test_the_readme_table_has_every_key() -> None:
+    table = config.markdown_table()
+    rows = table.splitlines()
+    document = tomllib.loads(config.dump(Settings()))
+    for title, keys in document.items():
+        if isinstance(keys, dict):
+            assert all(f"| `[{title}] {key}` |" in table for key in keys)
+    assert "| `[limits.prices.MODEL] audio_in` | `0` | Sound to the model (at least 0) |" in rows
+    assert '| `[button] pull` | `"up"` | up: the button connects the pin to ground; ' in table
+    assert all(row.count("|") == 4 for row in rows)
+
+
+def test_lines_are_found_through_every_way_to_write_a_key() -> None:
+    text = "\n".join(
+        [
+            "# [no]",
+            'a = "x # [y]"  # [z]',
+            "[t]  # comment",
+            'many = """',
+            "[not.a.table]",
+            'b = 1 \\"""" # three quotes and one more',
+            "lits = '''",
+            "c = 1'''",
+            "list = [  # ]",
+            "  1, [2, '[']",
+            "]",
+            "d.e.'f.g' = { h = 1,  i = { j = 2 } }",
+            '[ "q\\"t" . u ]',
+            "last = 1",
+            "[[many.tables]]",
+            "in_it = 1",
+        ]
+    )
+    tomllib.loads(text)
+    assert line_numbers(text) == {
+        ("a",): 2,
+        ("t",): 3,
+        ("t", "many"): 4,
+        ("t", "lits"): 7,
+        ("t", "list"): 9,
+        ("t", "d"): 12,
+        ("t", "d", "e"): 12,
+        ("t", "d", "e", "f.g"): 12,
+        ('q"t', "u"): 13,
+        ('q"t', "u", "last"): 14,
+        ("many", "tables"): 15,
+        ("many", "tables", "in_it"): 16,
+    }
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.floats(allow_nan=False))
+def test_every_value_is_written_so_that_it_reads_back(text: str, number: float) -> None:
+    document = tomllib.loads(f"a = {value_text([text, number, {text: True}])}")
+    assert document["a"] == [text, number, {text: True}]
+
+
+WORD = re.compile(r"^(\w+) = ", re.MULTILINE)
+KEYS = [(match.start(1), match[1]) for match in WORD.finditer(REFERENCE)]
+LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz_")
+
+
+@given(st.sampled_from(KEYS), st.data())
+def test_a_mistyped_key_always_names_the_nearest(
+    where: tuple[int, str], data: st.DataObject
+) -> None:
+    start, key = where
+    at = data.draw(st.integers(0, len(key) - 1))
+    typed = data.draw(
+        st.sampled_from([key[:at] + key[at + 1 :], key[:at] + key[at] + key[at:]])
+        | LETTERS.map(lambda letter: key[:at] + letter + key[at + 1 :])
+    )
+    text = REFERENCE[:start] + typed + REFERENCE[start + len(key) :]
+    line = REFERENCE.count("\n", 0, start) + 1
+    found = tried(text)
+    assert found or typed == key
+    for problem in found:
+        if f"(line {line} column" not in problem:  # the typo is another key: written twice
+            assert f"unknown key {typed!r} (line {line}); did you mean '" in problem
+            assert nearest(typed, [key]) == key
+
+
+@given(st.integers(0, len(REFERENCE) - 1), st.integers(0, 12), st.text(max_size=4))
+def test_random_damage_never_gives_a_traceback(at: int, cut: int, text: str) -> None:
+    damaged = REFERENCE[:at] + text + REFERENCE[at + cut :]
+    for problem in tried(damaged):
+        assert problem.startswith("config.toml: ")
+        assert "\n" not in problem
+
+
+SCHEMA = [
+    (table, key)
+    for table, keys in tomllib.loads(REFERENCE).items()
+    if isinstance(keys, dict)
+    for key in [*keys, "headers", "patterns", "prices"]
+]
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab."), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(SCHEMA), VALUES)
+def test_any_value_at_any_key_is_taken_or_refused_in_words(
+    where: tuple[str, str], value: object
+) -> None:
+    table, key = where
+    for problem in tried(f"[{table}]\n{key} = {value_text(value)}"):
+        assert problem.startswith("config.toml: [")
+        assert "line 2" in problem
+
+
+def test_loading_needs_nothing_heavy() -> None:
+    code = "import sys, pi_voice.config; print({'numpy', 'asyncio', 'msgspec'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
