@@ -27,15 +27,32 @@ def test_the_whole_of_it_can_be_taken_again_for_another_session() -> None:
 
 def test_sound_from_after_the_end_does_not_belong_to_it() -> None:
     said = Utterance(WIRE)
-    said.until_s = 1.03
+    said.close(1.01, tail_ms=20)
     said.hear([frame(1.0), frame(1.02), frame(1.04)])
     assert said.duration_ms == 40.0
+
+
+def test_the_tail_does_not_count_as_held() -> None:
+    said = Utterance(WIRE)
+    said.hear([frame(1.0)])
+    said.close(1.01, tail_ms=100)
+    said.hear([frame(1.02), frame(1.04)])
+    assert said.held_ms == 20.0
+    assert said.duration_ms == 60.0
+
+
+def test_a_turn_that_goes_on_has_no_end() -> None:
+    said = Utterance(WIRE)
+    said.close(1.0, tail_ms=0)
+    said.reopen()
+    said.hear([frame(1.02)])
+    assert said.duration_ms == said.held_ms == 20.0
 
 
 def test_it_is_complete_when_a_frame_reaches_its_end() -> None:
     said = Utterance(WIRE)
     assert not said.is_complete((frame(1.0),))
-    said.until_s = 1.03
+    said.close(1.01, tail_ms=20)
     assert not said.is_complete(())
     assert not said.is_complete((frame(1.0),))
     assert said.is_complete((frame(1.0), frame(1.02)))

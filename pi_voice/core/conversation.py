@@ -72,7 +72,7 @@ class Conversation:
         if self.turn is not Turn.ENDING:
             self._utterance = Utterance(self._rules.wire)
             self._utterance.hear(pre_roll)
-        self._utterance.until_s = None
+        self._utterance.reopen()
         yield from self._go(Step.OPEN)
         yield do.PrepareSpeaker()
         yield from self._stream()
@@ -81,9 +81,9 @@ class Conversation:
         """Add a frame to the user's turn."""
         self._utterance.hear([frame])
 
-    def close(self, until_s: float) -> Iterator[Action]:
-        """The user is done; what was captured before this moment belongs to the turn."""
-        self._utterance.until_s = until_s
+    def close(self, done_s: float, tail_ms: float) -> Iterator[Action]:
+        """The user is done; what was captured before that, and the tail, is the turn."""
+        self._utterance.close(done_s, tail_ms)
         yield from self._go(Step.CLOSE)
 
     def stream(self, frames: tuple[ev.MicFrame, ...]) -> Iterator[Action]:
@@ -131,7 +131,7 @@ class Conversation:
 
     def _finish(self) -> Iterator[Action]:
         """All of the turn was captured: ask for a reply, or forget it."""
-        if self._utterance.duration_ms < self._rules.shortest_turn_ms:
+        if self._utterance.held_ms < self._rules.shortest_turn_ms:
             yield from self._go(Step.DROP)
             return
         if self.connection is Connection.ONLINE:

@@ -80,7 +80,7 @@ class Device:
         gesture = Press(event.at_s) if event.pressed else Release(event.at_s)
         wish = self._activation.gate(gesture, self.turn)
         if wish is not None:
-            yield from self._grant(wish, event.at_s + self._rules.tail_ms / 1000)
+            yield from self._grant(wish, event.at_s, self._rules.tail_ms)
 
     def _on_cue(self, event: ev.Cue) -> Iterator[Action]:
         if event.wish is Wish.MUTE:
@@ -101,12 +101,12 @@ class Device:
         yield from self._settle()
         yield do.PlaySound(Sound.MUTED)
 
-    def _grant(self, wish: Wish, until_s: float) -> Iterator[Action]:
+    def _grant(self, wish: Wish, at_s: float, tail_ms: float = 0.0) -> Iterator[Action]:
         if wish is Wish.TALK and self.turn is not Turn.LISTENING:
             yield from self._conversation.open(self._pre_roll)
             self._pre_roll.clear()
         elif wish is Wish.DONE and self.turn is Turn.LISTENING:
-            yield from self._conversation.close(until_s)
+            yield from self._conversation.close(at_s, tail_ms)
         elif wish is Wish.INTERRUPT:
             yield from self._conversation.interrupt()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from pi_voice.core.events import MicFrame
 from pi_voice.frames import FRAME_MS, AudioFormat
@@ -16,8 +17,10 @@ class Utterance:
     """
 
     def __init__(self, wire: AudioFormat) -> None:
-        self.until_s: float | None = None
         self.committed = False
+        self._done_s = inf
+        self._until_s = inf
+        self._held_bytes = 0
         self._wire = wire
         self._pieces: list[bytes] = []
         self._sent = 0
@@ -27,18 +30,31 @@ class Utterance:
     def duration_ms(self) -> float:
         return self._wire.duration_ms(sum(map(len, self._pieces)))
 
+    @property
+    def held_ms(self) -> float:
+        """How much of it was heard before the user was done; the tail does not count."""
+        return self._wire.duration_ms(self._held_bytes)
+
     def hear(self, frames: Iterable[MicFrame]) -> None:
-        """Add what was heard, up to the moment at which the user was done."""
-        until_s = self.until_s
+        """Add what was heard, up to the end of the tail."""
         for frame in frames:
-            if until_s is None or frame.at_s < until_s:
+            if frame.at_s < self._until_s:
                 self._pieces.append(frame.pcm)
+            if frame.at_s < self._done_s:
+                self._held_bytes += len(frame.pcm)
+
+    def close(self, done_s: float, tail_ms: float) -> None:
+        """The user was done at this moment; the tail still belongs to the turn."""
+        self._done_s = done_s
+        self._until_s = done_s + tail_ms / 1000
+
+    def reopen(self) -> None:
+        """The user was not done after all."""
+        self._done_s = self._until_s = inf
 
     def is_complete(self, frames: tuple[MicFrame, ...]) -> bool:
-        """True once a frame reaches to the moment at which the user was done."""
-        if self.until_s is None or not frames:
-            return False
-        return frames[-1].at_s + FRAME_MS / 1000 >= self.until_s
+        """True once a frame reaches to the end of the tail."""
+        return bool(frames) and frames[-1].at_s + FRAME_MS / 1000 >= self._until_s
 
     def take_unsent(self) -> bytes:
         """What the session does not have yet; it counts as sent from now on."""
@@ -65,4 +81,4 @@ class Utterance:
     def forget(self) -> None:
         """Nothing of it is kept."""
         self._pieces.clear()
-        self._sent = 0
+        self._sent = self._held_bytes = 0
