@@ -112,12 +112,3 @@ def test_gestures_are_wishes_of_the_core() -> None:
         kind = get_type_hints(Button)[name]
         assert Wish in get_args(kind)
     assert config.parse('[button]\ndouble = "hang_up"').button.double is Wish.HANG_UP
-
-
-def test_a_secret_is_never_printed() -> None:
-    secret = Secret("sk-geheim")
-    shown = f"{secret} {secret!r} {[secret]}"
-    assert "geheim" not in shown
-    assert secret.reveal() == "sk-geheim"
-    assert secret == Secret("sk-geheim")
-    assert len({secret, Secret("sk-geheim"), Secret("other")}) == 2
