@@ -1,0 +1,201 @@
+"""One reply at a time: which `response.create` may go out now, and which must wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import count
+from typing import Any
+
+GUARD_S = 10.0  # a service that neither begins nor refuses a reply for that long lost the request
+SEEN = 64  # ids of old replies that may still be spoken of
+ALREADY_ACTIVE = "conversation_already_has_active_response"
+NOT_ACTIVE = "response_cancel_not_active"
+
+
+class Control(Enum):
+    """What the next `response.create` waits for, besides the end of the active reply."""
+
+    FREE = auto()
+    CREATE_REQUESTED = auto()  # ours is on the wire, neither begun nor refused
+    CANCEL_REQUESTED = auto()  # the active reply was cancelled and has not ended
+    BLOCKED = auto()  # the service speaks of an active reply that we did not see begin
+
+
+@dataclass(slots=True)
+class Create:
+    """One `response.create`.
+
+    Attributes:
+        event: As the caller gave it.
+        manual: It carries a wish of its own, so it is never merged with others.
+        requests: How many automatic requests it answers.
+        event_id: The id it was last sent with.
+        cancelled: The user interrupted before the service began it.
+    """
+
+    event: dict[str, Any]
+    manual: bool
+    requests: int = 1
+    event_id: str = ""
+    cancelled: bool = False
+
+
+class Responses:
+    """The sequencer of `response.create`, and the only owner of which reply is active.
+
+    Attributes:
+        ongoing: The service is generating a reply in the conversation.
+        active_id: Its id; None if there is none, or the service gives none.
+        epoch: Grows with every change of state, so that a guard knows if anything moved.
+    """
+
+    def __init__(self) -> None:
+        self.ongoing = False
+        self.active_id: str | None = None
+        self.epoch = 0
+        self._control = Control.FREE
+        self._waiting: deque[Create] = deque()
+        self._sent: Create | None = None  # the last one, until its fate is known
+        self._seen: dict[str, None] = {}
+        self._numbers = count(1)
+
+    @property
+    def awaited(self) -> bool:
+        """A reply was asked for and the service has not begun it."""
+        return self._control is Control.CREATE_REQUESTED
+
+    @property
+    def cancelling(self) -> bool:
+        return self._control is Control.CANCEL_REQUESTED
+
+    @property
+    def stalled(self) -> bool:
+        """Something waits for the service; if it stays silent, `release` must end that."""
+        return self._control is not Control.FREE or (self.ongoing and bool(self._waiting))
+
+    # -- wishes
+
+    def request(self, event: dict[str, Any], *, manual: bool) -> None:
+        self._waiting.append(Create(event, manual))
+
+    def next_create(self) -> dict[str, Any] | None:
+        """The create that goes on the wire now, if one may."""
+        if self.ongoing or self._control is not Control.FREE or not self._waiting:
+            return None
+        create = self._waiting.popleft()
+        while not create.manual and self._waiting and not self._waiting[0].manual:
+            create.requests += self._waiting.popleft().requests
+        own_id = create.event.get("event_id")
+        create.event_id = (
+            own_id if isinstance(own_id, str) and own_id else f"pv_create_{next(self._numbers)}"
+        )
+        self._sent = create
+        self._move(Control.CREATE_REQUESTED)
+        return {**create.event, "event_id": create.event_id}
+
+    def cancel(self) -> None:
+        """The active reply was told to end."""
+        if self.ongoing:
+            self._move(Control.CANCEL_REQUESTED)
+
+    def cancel_sent(self) -> None:
+        """The reply that was asked for shall end as soon as it begins, and not be asked again."""
+        if self._sent is not None:
+            self._sent.cancelled = True
+
+    # -- what the service says
+
+    def created(self, response_id: str | None, *, outside: bool = False) -> bool:
+        """A reply began; True if it must be cancelled at once.
+
+        Args:
+            response_id: Its id.
+            outside: It does not write to the conversation, so it blocks nobody.
+        """
+        self._remember(response_id)
+        if outside:
+            return False
+        unwanted = self.awaited and self._sent is not None and self._sent.cancelled
+        self.ongoing = True
+        self.active_id = response_id
+        self._move(Control.FREE)
+        return unwanted
+
+    def done(self, response_id: str | None) -> None:
+        """A reply ended; one that is not the active reply changes nothing."""
+        if self._control is Control.BLOCKED:
+            self._move(Control.FREE)
+        if not self.ongoing:
+            if self.awaited and response_id is not None and response_id not in self._seen:
+                self._sent = None  # ours, though we did not see it begin
+                self._move(Control.FREE)
+        elif None in (response_id, self.active_id) or response_id == self.active_id:
+            self._end()
+        self._remember(response_id)
+
+    def refused(self, code: str, message: str, event_id: str | None) -> bool:
+        """An error arrived; True if it was about a create or a cancel and is settled here."""
+        if code == NOT_ACTIVE:
+            if self.cancelling:
+                self._end()
+            return True
+        sent = self._sent
+        if sent is None:
+            return code == ALREADY_ACTIVE
+        if code == ALREADY_ACTIVE:
+            if event_id in (None, sent.event_id):
+                self._requeue(sent)
+            return True
+        if event_id is not None:
+            ours = event_id == sent.event_id
+        else:
+            ours = self.awaited and ("response_create" in code or "response.create" in message)
+        if ours:
+            self._give_up(sent)
+        return False
+
+    def release(self) -> None:
+        """The service was silent for too long: stop waiting for it."""
+        self._sent = None
+        self.ongoing = False
+        self.active_id = None
+        self._move(Control.FREE)
+
+    def reset(self) -> None:
+        """The connection is gone, and with it every request."""
+        self._waiting.clear()
+        self._seen.clear()
+        self.release()
+
+    def _end(self) -> None:
+        self.ongoing = False
+        self.active_id = None
+        self._sent = None  # an error about it would have come before the end
+        self._move(Control.FREE)
+
+    def _requeue(self, sent: Create) -> None:
+        self._sent = None
+        if not sent.cancelled:
+            self._waiting.appendleft(sent)
+        if not self.ongoing:
+            self._move(Control.BLOCKED)
+
+    def _give_up(self, sent: Create) -> None:
+        """Drop the request that failed; what was merged into it is asked for again."""
+        self._sent = None
+        if sent.requests > 1:
+            self._waiting.appendleft(Create({"type": "response.create"}, False, sent.requests - 1))
+        if self.awaited:
+            self._move(Control.FREE)
+
+    def _move(self, control: Control) -> None:
+        self._control = control
+        self.epoch += 1
+
+    def _remember(self, response_id: str | None) -> None:
+        if response_id is not None:
+            self._seen[response_id] = None
+            if len(self._seen) > SEEN:
+                del self._seen[next(iter(self._seen))]

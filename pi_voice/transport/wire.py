@@ -1,0 +1,82 @@
+"""Wire messages in bytes: JSON, decoded only as far as somebody wants to know."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import Any
+
+import msgspec
+
+AUDIO_DELTA = "response.output_audio.delta"
+APPEND = "input_audio_buffer.append"
+APPEND_LIMIT_BYTES = 1 << 20  # the service takes 15 MiB; a stalled link shall not hold that much
+
+
+class AudioDelta(msgspec.Struct, frozen=True):
+    """`response.output_audio.delta`, its sound decoded from base64 once."""
+
+    delta: bytes
+    response_id: str | None = None
+    item_id: str = ""
+    content_index: int = 0
+
+
+class _Envelope(msgspec.Struct):
+    type: str
+
+
+class _Append(msgspec.Struct, tag=APPEND):
+    audio: memoryview
+
+
+_peek = msgspec.json.Decoder(_Envelope)
+_delta = msgspec.json.Decoder(AudioDelta)
+_any = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+
+
+def event_type(message: str | bytes) -> str | None:
+    """The `type` of a wire message; None if it is no event at all."""
+    try:
+        return _peek.decode(message).type
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def decode(message: str | bytes) -> dict[str, Any] | None:
+    """A fresh copy of a wire message; None if it cannot be read."""
+    try:
+        event = _any.decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def decode_audio(message: str | bytes) -> AudioDelta | None:
+    """A piece of a reply's sound; None if it carries none that can be read."""
+    try:
+        return _delta.decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def encode(event: object) -> bytes:
+    """A client event as UTF-8 JSON.
+
+    Raises:
+        TypeError: The event holds something that JSON cannot say.
+    """
+    return _encoder.encode(event)
+
+
+def encode_append(pcm: bytes | bytearray | memoryview) -> bytes:
+    return _encoder.encode(_Append(memoryview(pcm)))
+
+
+def base64_bytes(text: object) -> bytes:
+    """The bytes behind base64 text; empty if it is none."""
+    try:
+        return b64decode(text) if isinstance(text, str | bytes) else b""
+    except (Base64Error, ValueError):
+        return b""
