@@ -19,6 +19,8 @@ CLASHES = {
     "GPIO 27 is taken by [button] pin = 27 (line 2); give each part a pin of its own",
     "[mute_switch]\npin = 5\n[mute_button]\npin = 5": "[mute_switch] pin = 5 (line 2): "
     "GPIO 5 is taken by [mute_button] pin = 5 (line 4); give each part a pin of its own",
+    "[mute_switch]\npin = 0\n[leds]\nmic_pin = 0": "[mute_switch] pin = 0 (line 2): "
+    "GPIO 0 is taken by [leds] mic_pin = 0 (line 4); give each part a pin of its own",
     "[leds]\nmic_pin = 27": "[leds] mic_pin = 27 (line 2): "
     "GPIO 27 is taken by [leds] pin = 27 (default); give each part a pin of its own",
     "[leds]\ndriver = 'rgb'\npins = [22, 17, 24]": "[leds] pins = [22, 17, 24] (line 3): "

@@ -22,7 +22,7 @@ def test_lines_are_found_through_every_way_to_write_a_key() -> None:
             "lits = '''",
             "c = 1'''",
             "list = [  # ]",
-            "  1, [2, '[']",
+            "[ 2 ], [ 3, '[' ]",
             "]",
             "d.e.'f.g' = { h = 1,  i = { j = 2 } }",
             '[ "q\\"t" . u ]',
