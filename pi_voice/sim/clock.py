@@ -47,9 +47,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Deadlock(_waiting(self))
         self._now_s += by_s
         if self._now_s > HORIZON_S:
-            raise OverflowError(
-                f"a simulation ends after {(HORIZON_S - START_S) / 86_400:.0f} days"
-            )
+            raise OverflowError(f"a simulation ends after {HORIZON_S // 86_400:.0f} days")
 
     def run_in_executor(
         self,
