@@ -33,7 +33,7 @@ quietly() { "$@" >>"$log" 2>&1 </dev/null; }
 
 # failed WHAT: one sentence with the cause that the log shows and its repair.
 failed() {
-    local cause='what it said is in the log'
+    local cause='the reason stands at the end of its log'
     case $(tail -n 200 "$log") in
         *'No space left on device'*) cause='the disk is full: make room, then run this again' ;;
         *'sudo: a '* | *sudoers*) cause='sudo refused: run this as somebody who may use it' ;;
@@ -45,7 +45,7 @@ failed() {
             cause='the package servers cannot be reached: check the network, then run this again' ;;
     esac
     trap - EXIT
-    fail "$1: $cause ($log)"
+    fail "$1: $cause (details: $log)"
 }
 
 # --- what the machine has ---
@@ -111,7 +111,7 @@ install_packages() {
 make_venv() {
     local options=() identity
     identity="$root, $(readlink -f "$python"), $("$python" -c 'import sys; print(sys.version)')"
-    if [[ $(cat "$venv/.made-of" 2>/dev/null) == "$identity" ]] && "$venv/bin/python" -c ''; then
+    if [[ $(cat "$venv/.made-of" 2>/dev/null) == "$identity" ]] && "$venv/bin/python" -c '' 2>/dev/null; then
         return 0
     fi
     say "Making .venv with $python"
@@ -145,7 +145,7 @@ sys.exit(not all(map(find_spec, sys.argv[1:])))' $modules; then
 
 prepare() {
     unset PYTHONHOME PYTHONPATH
-    log=$(mktemp "${TMPDIR:-/tmp}/pi-voice-install.XXXXXX.log") ||
+    log=$(mktemp "${TMPDIR:-/tmp}/pi-voice-install.XXXXXX.log" 2>/dev/null) ||
         fail "nothing can be written to ${TMPDIR:-/tmp}: make room there, or set TMPDIR"
     trap 'rm -f "$log"' EXIT
     choose_python
@@ -180,18 +180,23 @@ shell_scripts() {
     shellcheck install.sh .ci/run "${scripts[@]}"
 }
 
-# On a copy, because the program is not where the unit expects it. systemd-analyze only warns of
-# a key that it does not know, so whatever it says about the unit is a fault.
+# On a copy, because the program is not where the unit expects it; as a user's unit, because that
+# needs nothing outside the scratch folder. A key that systemd does not know is only a warning to
+# it, so whatever it says about the unit is a fault.
 unit_files() (
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
     mkdir -p "$scratch/etc" "$scratch/usr/lib/sysusers.d"
     cp systemd/pi-voice.sysusers.conf "$scratch/usr/lib/sysusers.d/pi-voice.conf"
     systemd-sysusers --root="$scratch"
-    grep -q '^pi-voice:' "$scratch/etc/passwd"
+    for group in $(sed -n 's/^SupplementaryGroups=//p' systemd/pi-voice.service); do
+        grep -q "^$group:.*:pi-voice$" "$scratch/etc/group" ||
+            fail "pi-voice.sysusers.conf does not put pi-voice into the group $group"
+    done
     unit=$scratch/pi-voice.service
     sed -E 's#^(Exec[A-Za-z]+=[-@:+!]*)[^ ]+#\1/bin/true#' systemd/pi-voice.service >"$unit"
-    systemd-analyze verify --recursive-errors=no "$unit" 2>&1 | tee "$scratch/said"
+    HOME=$scratch XDG_RUNTIME_DIR=$scratch \
+        systemd-analyze verify --user --recursive-errors=no "$unit" 2>&1 | tee "$scratch/said"
     if grep -qF pi-voice.service "$scratch/said"; then exit 1; fi
     systemd-analyze security --offline=true --threshold=20 "$unit"
 )
