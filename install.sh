@@ -189,7 +189,8 @@ unit_files() (
     mkdir -p "$scratch/etc" "$scratch/usr/lib/sysusers.d"
     cp systemd/pi-voice.sysusers.conf "$scratch/usr/lib/sysusers.d/pi-voice.conf"
     systemd-sysusers --root="$scratch"
-    for group in $(sed -n 's/^SupplementaryGroups=//p' systemd/pi-voice.service); do
+    read -ra groups < <(sed -n 's/^SupplementaryGroups=//p' systemd/pi-voice.service)
+    for group in "${groups[@]}"; do
         grep -q "^$group:.*:pi-voice$" "$scratch/etc/group" ||
             fail "pi-voice.sysusers.conf does not put pi-voice into the group $group"
     done
