@@ -1,0 +1,103 @@
+"""The sound cards of the kernel: what they are called, where they are plugged in, who holds them.
+
+The number of a card is the order in which the kernel found it; another one after the next boot.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+USB_PATH = re.compile(r"\d+-\d+(?:\.\d+)*")  # "1-1.2": bus 1, port 1, port 2 of the hub there
+USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")  # vendor and product
+_LISTED = re.compile(r"^ *(\d+) \[[^]]*\]: .*? - (.+)$", re.MULTILINE)
+
+
+class Direction(StrEnum):
+    """Which end of a card; the word that a person knows, and the key of the configuration."""
+
+    MICROPHONE = "microphone"
+    SPEAKER = "speaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A sound card of the kernel.
+
+    Attributes:
+        number: What the kernel calls it until the next boot.
+        id: What the kernel made of its name, for example "Device".
+        name: For people.
+        usb_path: The socket it is plugged into, for example "1-1.2"; "" if it is not on USB.
+        usb_id: Vendor and product, for example "0d8c:0014"; "" if it is not on USB.
+    """
+
+    number: int
+    id: str
+    name: str
+    usb_path: str = ""
+    usb_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Where the kernel tells of its cards; other folders in tests."""
+
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
+    dev: Path = Path("/dev")
+
+    def cards(self) -> tuple[Card, ...]:
+        """The cards of this moment, by number; empty where there is no ALSA."""
+        names = dict(_LISTED.findall(_read(self.proc / "asound" / "cards")))
+        found = []
+        for folder in (self.sys / "class" / "sound").glob("card*"):
+            number, card_id = folder.name.removeprefix("card"), _read(folder / "id").strip()
+            if number.isdigit() and card_id:
+                usb_path, usb_id = _usb(folder / "device")
+                name = names.get(number, card_id).strip()
+                found.append(Card(int(number), card_id, name, usb_path, usb_id))
+        return tuple(sorted(found, key=lambda card: card.number))
+
+    def nodes(self, card: Card, direction: Direction) -> list[Path]:
+        """The files through which the card is opened; none if it has no such end."""
+        end = "c" if direction is Direction.MICROPHONE else "p"
+        return sorted((self.dev / "snd").glob(f"pcmC{card.number}D*{end}"))
+
+    def holder(self, card: Card, direction: Direction) -> str:
+        """Who has the card open, as "pid 812 (pipewire)"; "" if nobody that we may see."""
+        nodes = {str(node) for node in self.nodes(card, direction)}
+        for process in self.proc.glob("[0-9]*") if nodes else ():
+            if nodes & _open_files(process / "fd"):
+                return f"pid {process.name} ({_read(process / 'comm').strip()})"
+        return ""
+
+
+def _usb(device: Path) -> tuple[str, str]:
+    """Socket and product of the card behind /sys/class/sound/card1/device."""
+    interface = device.resolve()
+    path = interface.name.partition(":")[0]
+    if ":" not in interface.name or not USB_PATH.fullmatch(path):
+        return "", ""
+    vendor, product = _read(interface.parent / "idVendor"), _read(interface.parent / "idProduct")
+    return path, f"{vendor.strip()}:{product.strip()}"
+
+
+def _open_files(folder: Path) -> set[str]:
+    files = set()
+    try:
+        for link in os.scandir(folder):
+            files.add(os.readlink(link.path))
+    except OSError:  # of another user, or gone meanwhile: what we saw until here is all we get
+        return files
+    return files
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except OSError:  # unplugged between the listing and the reading
+        return ""
