@@ -130,7 +130,7 @@ def _waiting(loop: asyncio.AbstractEventLoop) -> str:
 
 def _place(awaited: object) -> str:
     """The innermost line that waits, asyncio's own aside."""
-    place = repr(awaited)
+    place = getattr(awaited, "__qualname__", repr(awaited))
     while frame := getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None):
         if not frame.f_globals.get("__name__", "").startswith("asyncio."):
             place = f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
