@@ -71,14 +71,22 @@ class Daemon:
         self._stopped = asyncio.Event()
         self._perform = self._performers()
 
-    async def run(self) -> None:
-        """Run until `stop`; raises SourceEndedError when a part ends by itself."""
+    async def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Run until `stop`.
+
+        Args:
+            on_ready: Called once all parts are there and the device has decided its first step.
+
+        Raises:
+            SourceEndedError: A part stopped by itself.
+        """
         parts = self._parts
         async with contextlib.AsyncExitStack() as stack:
             for part in (parts.leds, parts.speaker, parts.microphone, parts.button, parts.link):
                 await stack.enter_async_context(part)
             stack.callback(self._stop_timers)
             self.post(Started(self._muted))
+            on_ready()
             await self._pump_all()
 
     def stop(self) -> None:

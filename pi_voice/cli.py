@@ -1,0 +1,98 @@
+"""The pi-voice command. Imports what a verb needs when the verb is used: a Zero 2 W is slow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pi_voice import __version__
+from pi_voice.errors import PiVoiceError
+
+if TYPE_CHECKING:
+    from pi_voice.settings import Settings
+
+CONFIG = Path("/etc/pi-voice/config.toml")
+MODES = ("push_to_talk", "voice", "toggle")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; an operator's mistake ends in one sentence and an exit code."""
+    options = _parser().parse_args(argv)
+    verb: Callable[[argparse.Namespace], int] = options.verb
+    try:
+        return verb(options)
+    except PiVoiceError as error:
+        sys.stderr.write(f"pi-voice: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pi-voice", description="A realtime voice device on a Raspberry Pi."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    run = verbs.add_parser("run", help="be the voice device; the service does this")
+    run.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
+    run.set_defaults(verb=_run)
+
+    demo = verbs.add_parser("demo", help="hold a conversation without any hardware")
+    demo.add_argument("--wav", type=Path, action="append", default=[], metavar="IN.wav")
+    demo.add_argument("--out", type=Path, default=Path("demo-reply.wav"), metavar="OUT.wav")
+    demo.add_argument("--activation", choices=MODES, default=MODES[0])
+    demo.add_argument("--json", action="store_true", help="print one JSON object last")
+    demo.set_defaults(verb=_demo)
+
+    serve = verbs.add_parser("serve", help="be a realtime service that repeats what it hears")
+    serve.add_argument("--port", type=int, default=8765, metavar="N")
+    serve.set_defaults(verb=_serve)
+
+    config = verbs.add_parser("config", help="check or show the configuration")
+    config.add_argument("what", choices=("check", "show"))
+    config.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
+    config.set_defaults(verb=_config)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from pi_voice import build
+
+    build.run(_settings(options.config))
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pi_voice import demo
+
+    wishes = demo.Wishes(tuple(options.wav), options.out, options.activation, options.json)
+    return demo.run(wishes)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from pi_voice import build
+
+    build.serve(options.port)
+    return 0
+
+
+def _config(options: argparse.Namespace) -> int:
+    from pi_voice import config
+
+    settings = _settings(options.config)
+    text = config.dump(settings) if options.what == "show" else "The configuration is fine.\n"
+    sys.stdout.write(text)
+    return 0
+
+
+def _settings(path: Path | None) -> Settings:
+    from pi_voice import config, settings
+
+    if path is None and not CONFIG.exists():
+        return settings.Settings()
+    return config.load(path or CONFIG)
