@@ -1,0 +1,175 @@
+"""One WebSocket connection of the `websockets` library, with what a live stream needs beside it."""
+
+from __future__ import annotations
+
+import socket
+from asyncio import BaseTransport
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import CloseCode
+from websockets.protocol import State
+
+MAX_MESSAGE_BYTES = 16 * 2**20  # a retrieved item carries its whole audio: 16 s fill 1 MiB
+USER_TIMEOUT_MS = 15_000  # for the rare moments when our own watch is not looking
+# What the kernel holds back unsent is out of our hands: neither dropped nor overtaken by a ping.
+UNSENT_BYTES = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a connection ended, as facts, never as success.
+
+    Attributes:
+        code: The WebSocket close code; None when the TCP connection just died.
+        reason: What the other side wrote beside the code.
+        ours: True only after the caller closed or aborted.
+        detail: One sentence for the log.
+    """
+
+    code: int | None
+    reason: str
+    ours: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a conversation can bear.
+
+    Attributes:
+        live_s: How long after the last message the conversation counts as live.
+        ping_live_s: Between two pings while it is live.
+        silent_live_s: Without one byte from the service while it is live: the link is dead.
+        ping_idle_s: Between two pings while nobody talks.
+        silent_idle_s: Without one byte from the service while nobody talks: the link is dead.
+        blocked_s: Without the kernel taking what we send: the link is dead.
+        close_s: How long the goodbye may take.
+        audio_s: How far the audio that waits may lag behind the newest; the oldest is dropped.
+        audio_bytes: How much audio may wait however fast it came; the oldest is dropped.
+    """
+
+    live_s: float = 10.0
+    ping_live_s: float = 2.0
+    silent_live_s: float = 5.0
+    ping_idle_s: float = 10.0
+    silent_idle_s: float = 20.0
+    blocked_s: float = 5.0
+    close_s: float = 1.5
+    audio_s: float = 2.0
+    audio_bytes: int = 750_000
+
+
+def _ignore() -> None:
+    """Stand in until somebody listens."""
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+class Wire(ClientConnection):
+    """Writes frames at once instead of through a coroutine, and remembers when it heard something.
+
+    Attributes:
+        heard_at: When the last byte came in, on the loop's clock.
+        blocked_at: Since when the kernel does not take what we write; None while it does.
+        on_writable: Called when it takes again.
+        on_closing: Called when the closing handshake began, whoever began it.
+        on_lost: Called once, when `closing` is known.
+        ours: Set before we close on the caller's behalf.
+        fault: Set before we abort for a reason of our own.
+        hidden: Takes the key out of a text that the service wrote.
+        closing: How it ended; None while it is open.
+    """
+
+    heard_at = 0.0
+    blocked_at: float | None = None
+    on_writable: Callable[[], None] = staticmethod(_ignore)
+    on_closing: Callable[[], None] = staticmethod(_ignore)
+    on_lost: Callable[[], None] = staticmethod(_ignore)
+    ours = False
+    fault = ""
+    hidden: Callable[[str], str] = staticmethod(_unchanged)
+    closing: Closing | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.protocol.state is State.OPEN and not self.transport.is_closing()
+
+    def write_text(self, text: bytes) -> None:
+        """Hand one text frame to the kernel; only while open.
+
+        `send()` of the library does the same behind a coroutine, a context manager and a drain,
+        which cost more than the frame itself.
+        """
+        self.protocol.send_text(text)
+        for data in self.protocol.data_to_send():
+            self.transport.write(data)
+
+    def write_ping(self) -> None:
+        """Ask for a sign of life; its pong counts like any other byte. Only while open."""
+        self.protocol.send_ping(b"")
+        for data in self.protocol.data_to_send():
+            self.transport.write(data)
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.heard_at = self.loop.time()
+        _tune(transport.get_extra_info("socket"))
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
+        super().data_received(data)
+        if self.protocol.state is State.CLOSING:
+            self.on_closing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.blocked_at = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.blocked_at = None
+        self.on_writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.blocked_at = None
+        self.closing = self._facts(exc)
+        self.on_lost()
+
+    def _facts(self, error: Exception | None) -> Closing:
+        ended = self.protocol.close_exc
+        first = ended.rcvd if ended.rcvd_then_sent is not False else ended.sent
+        last = first or ended.rcvd or ended.sent
+        code = None if last is None else int(last.code)
+        reason = "" if last is None else self.hidden(last.reason)
+        if self.fault:
+            detail = self.fault
+        elif self.ours:
+            detail = "we closed the connection"
+        elif last is None:
+            detail = f"the connection to the service broke ({error or 'without a goodbye'})"
+        elif code == CloseCode.MESSAGE_TOO_BIG and last is ended.sent:
+            detail = f"the service sent more than {MAX_MESSAGE_BYTES >> 20} MiB in one message"
+        elif last is ended.sent and not ended.rcvd_then_sent:
+            detail = f"the service broke the rules of WebSocket ({code} {reason})"
+        else:
+            detail = f"the service closed the connection ({f'{code} {reason}'.strip()})"
+        return Closing(code, reason, self.ours, detail)
+
+
+def _tune(sock: socket.socket | None) -> None:
+    """Make a real TCP socket fit for speech; in-memory transports have none."""
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in (
+        ("TCP_USER_TIMEOUT", USER_TIMEOUT_MS),  # Linux
+        ("TCP_NOTSENT_LOWAT", UNSENT_BYTES),  # Linux and macOS
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
