@@ -29,7 +29,7 @@ class TransportStatus(StrEnum):
 
     @property
     def kernl(self) -> str:
-        """kernl's word; a connection that is closing still counts as connected there."""
+        """The word of kernl; a connection that is closing still counts as connected there."""
         return "connected" if self is TransportStatus.DISCONNECTING else self.value
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pi_voice.transport.items import as_item, write_message
-from pi_voice.transport.messages import ContentPart, Item, McpApprovalRequest, Message, ToolCall
+from pi_voice.transport.messages import ContentPart, Item, Message, ToolCall
 
 Json = dict[str, Any]
-I = TypeVar("I", Message, ToolCall, McpApprovalRequest)
+AnyItem = TypeVar("AnyItem", bound=Item)
 
 MOST_ITEMS = 256
 MOST_CHARS = 1 << 20  # of text and image data; a device runs for months
@@ -175,7 +175,7 @@ class History:
             return self._order.index(previous) + 1
         return len(self._order)
 
-    def _store(self, item: I) -> I:
+    def _store(self, item: AnyItem) -> AnyItem:
         before = self._items.get(item.item_id)
         self._chars += _chars(item) - (0 if before is None else _chars(before))
         self._items[item.item_id] = item
@@ -246,8 +246,8 @@ def _chained(wires: list[Json]) -> list[Json]:
 def _cost(wire: Json) -> int:
     words = [wire.get("arguments"), wire.get("output")]
     words += [part.get("text") for part in wire.get("content", ())]
-    images = sum(part["type"] == "input_image" for part in wire.get("content", ()))
-    return sum(len(each) for each in words if each) + images * IMAGE_CHARS
+    images = [part for part in wire.get("content", ()) if part["type"] == "input_image"]
+    return sum(len(each) for each in words if each) + len(images) * IMAGE_CHARS
 
 
 def _chars(item: Item) -> int:

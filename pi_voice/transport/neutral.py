@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pi_voice.transport.items import mapping, text, text_or_none
-from pi_voice.transport.session_shape import snake
+from pi_voice.transport.session_shape import snake, wire_session
 
 Json = dict[str, Any]
 Wire = Mapping[str, Any]
@@ -314,8 +314,6 @@ def _create(fields: Json) -> Json:
 
 def response_config(config: Mapping[str, Any]) -> Json:
     """What one reply shall do otherwise, for the wire; fields that are None are not given."""
-    from pi_voice.transport.session_shape import wire_session
-
     return {key: value for key, value in wire_session(config).items() if value is not None}
 
 

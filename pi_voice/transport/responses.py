@@ -100,10 +100,17 @@ class Responses:
         if self.ongoing:
             self._move(Control.CANCEL_REQUESTED)
 
-    def cancel_sent(self) -> None:
-        """The reply that was asked for shall end as soon as it begins, and not be asked again."""
-        if self._sent is not None:
-            self._sent.cancelled = True
+    def cancel_sent(self) -> bool:
+        """The reply that was asked for shall end as soon as it begins, and not be asked again.
+
+        Returns:
+            True if there is one that has not begun and was not cancelled before.
+        """
+        if self._sent is None:
+            return False
+        awaited = self.awaited and not self._sent.cancelled
+        self._sent.cancelled = True
+        return awaited
 
     # -- what the service says
 

@@ -147,6 +147,14 @@ class Session:
             "session": {"type": "realtime", **patch},
         }
 
+    def note(self, event: Mapping[str, Any]) -> None:
+        """The program sent its own `session.update`; it counts like one of ours."""
+        session = event.get("session")
+        if isinstance(session, Mapping):
+            event_id = event.get("event_id")
+            patch = {key: value for key, value in session.items() if key != "model"}
+            self._pending.append((event_id if isinstance(event_id, str) else "", patch))
+
     def trace(self) -> Json | None:
         """The update that sets tracing, once the service has named the session."""
         fixed = isinstance(self.effective.get("tracing"), Mapping)

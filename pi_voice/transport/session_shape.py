@@ -116,7 +116,7 @@ def _audio(fields: Json) -> Json:
 
 
 def _split_voice(given: Json) -> None:
-    """kernl gives the voice as an object that also knows its speed."""
+    """In kernl the voice is an object that also knows its speed."""
     voice = given.get("voice")
     if isinstance(voice, Mapping):
         parts = snake(voice)

@@ -1,0 +1,210 @@
+"""Everything that a program can ask of a connection, as wire messages and changes of state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from msgspec import UNSET
+
+from pi_voice.transport import neutral
+from pi_voice.transport.contracts import TransportError
+from pi_voice.transport.dialog import Dialog, ForgetAudio, Send
+from pi_voice.transport.history import difference
+from pi_voice.transport.items import (
+    mapping,
+    read_item,
+    text,
+    write_message,
+    write_user_message,
+)
+from pi_voice.transport.messages import ToolCall, attribute
+from pi_voice.transport.tool_calls import Answer
+from pi_voice.transport.wire import APPEND, APPEND_LIMIT_BYTES, base64_bytes, encode_append
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+Wire = Mapping[str, Any]
+
+IMAGE_LIMIT_CHARS = 1 << 20  # larger ones ended connections without a word
+CREATE = {"type": "response.create"}
+
+
+class Calls:
+    """The calls of both contracts. Each raises NotConnectedError without a connection."""
+
+    def __init__(self, dialog: Dialog, require_connection: Callable[[str], None]) -> None:
+        self._dialog = dialog
+        self._require = require_connection
+        self._numbers = count(1)
+
+    def send_event(self, event: Wire) -> None:
+        self._require("send an event")
+        self._send_raw({key: value for key, value in event.items() if value is not UNSET})
+
+    def send_neutral(self, event: Wire) -> None:
+        """Send one of kernl's events; those that mean nothing on the wire are dropped."""
+        self._require("send an event")
+        kind = event.get("kind")
+        if kind == "session.update":
+            self.update_session_config(mapping(event.get("config")))
+        elif kind in ("activity.start", "activity.end"):
+            self._activity(started=kind == "activity.start")
+        else:
+            wire = neutral.encode(event)
+            if wire is not None:
+                self._send_raw(wire)
+
+    def request_response(self, response: Wire | None) -> None:
+        self._require("request a response")
+        event = CREATE if response is None else {**CREATE, "response": dict(response)}
+        self._dialog.request(dict(event), manual=response is not None)
+
+    def send_message(self, message: str | Wire, other: Wire | None, *, trigger: bool) -> None:
+        self._require("send a message")
+        item = write_user_message(message)
+        self._create_item({"item": item, **(other or {})})
+        if trigger:
+            self._dialog.request(dict(CREATE), manual=False)
+
+    def add_image(self, image: str, *, trigger: bool) -> None:
+        self._require("send an image")
+        if len(image) > IMAGE_LIMIT_CHARS:
+            raise TransportError(
+                f"the image has {len(image)} characters; scale it below {IMAGE_LIMIT_CHARS}",
+                retryable=False,
+            )
+        part = {"type": "input_image", "image": image}
+        message = {"type": "message", "role": "user", "content": [part]}
+        self.send_message(message, None, trigger=trigger)
+
+    def send_audio(self, pcm: memoryview) -> None:
+        """Append sound in the session's input format; counted and dropped while muted."""
+        uplink = self._dialog.uplink
+        if uplink.muted:
+            uplink.drop(len(pcm))
+            return
+        for start in range(0, len(pcm), APPEND_LIMIT_BYTES):
+            piece = pcm[start : start + APPEND_LIMIT_BYTES]
+            self._dialog.effects.append(Send(encode_append(piece), uplink.append(len(piece))))
+
+    def commit_audio(self) -> None:
+        self._dialog.uplink.commit()
+        self._dialog.send({"type": "input_audio_buffer.commit"})
+
+    def clear_audio(self) -> None:
+        self._dialog.uplink.clear()
+        self._dialog.send({"type": "input_audio_buffer.clear"})
+
+    def update_session_config(self, config: Wire) -> None:
+        self._require("update the session")
+        event = self._dialog.session.update(config)
+        if event is not None:
+            self._dialog.send(event)
+
+    def send_function_call_output(self, call: Any, output: str, *, respond: bool) -> None:
+        self._require("send the output of a function")
+        item_id = text(attribute(call, "id")) or text(attribute(call, "item_id"))
+        call_id = text(attribute(call, "call_id")) or item_id
+        answer = self._dialog.calls.answer(call_id)
+        if answer is Answer.DROP:
+            logger.warning("the output of %s is dropped: its session is gone", call_id)
+            return
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        self._create_item({"item": item})
+        self._complete(call, item_id, call_id, output)
+        if respond and answer is Answer.SEND:
+            self._dialog.request(dict(CREATE), manual=False)
+
+    def send_mcp_response(self, request: Any, approved: bool, reason: str | None) -> None:
+        self._require("answer an MCP request")
+        item_id = text(attribute(request, "item_id")) or text(attribute(request, "id"))
+        item: Json = {
+            "type": "mcp_approval_response",
+            "id": f"pv_approval_{next(self._numbers)}",
+            "approval_request_id": item_id,
+            "approve": approved,
+        }
+        if reason is not None:
+            item["reason"] = reason
+        self._create_item({"previous_item_id": item_id, "item": item})
+
+    def reset_history(self, old: Iterable[Any], new: Iterable[Any]) -> None:
+        self._require("change the history")
+        diff = difference(old, new)
+        for item_id in diff.unsupported:
+            logger.warning("item %s is no message: only the service can make it", item_id)
+        for item_id in diff.removed:
+            self._dialog.send({"type": "conversation.item.delete", "item_id": item_id})
+        for item, previous in diff.created:
+            self._create_item({"previous_item_id": previous, "item": write_message(item)})
+
+    def mute(self, *, muted: bool) -> None:
+        """Close or open the gate for sound; valid without a connection."""
+        uplink = self._dialog.uplink
+        if muted == uplink.muted:
+            return
+        uplink.muted = muted
+        if muted and uplink.appended_ms:
+            self._dialog.effects.append(ForgetAudio())
+            self.clear_audio()
+
+    def _activity(self, *, started: bool) -> None:
+        dialog = self._dialog
+        if not dialog.options.activity_turns or dialog.session.detects_turns:
+            return
+        if started:
+            dialog.interrupt(cancel=True)
+            self.clear_audio()
+        else:
+            self.commit_audio()
+            dialog.request(dict(CREATE), manual=False)
+
+    def _send_raw(self, event: Json) -> None:
+        """Send what the program made itself, and learn from it what it means for our state."""
+        dialog = self._dialog
+        kind = event.get("type")
+        if kind == "response.create":
+            dialog.request(event, manual=True)
+        elif kind == "response.cancel":
+            dialog.cancel_raw(event)
+        elif kind == APPEND and not dialog.uplink.muted:
+            self.send_audio(memoryview(base64_bytes(event.get("audio"))))
+        else:
+            dialog.send(event)
+            self._note(kind, event)
+
+    def _note(self, kind: Any, event: Json) -> None:
+        dialog = self._dialog
+        if kind == "input_audio_buffer.commit":
+            dialog.uplink.commit()
+        elif kind == "input_audio_buffer.clear":
+            dialog.uplink.clear()
+        elif kind == "session.update":
+            dialog.session.note(event)
+        elif kind == "conversation.item.truncate":
+            index = event.get("content_index")
+            dialog.heard.forget(text(event.get("item_id")), index if type(index) is int else 0)
+
+    def _create_item(self, fields: Json) -> None:
+        self._dialog.send({"type": "conversation.item.create", **fields})
+
+    def _complete(self, call: Any, item_id: str, call_id: str, output: str) -> None:
+        """Tell listeners that the call has its output."""
+        known = self._dialog.history.get(item_id)
+        if not isinstance(known, ToolCall):
+            wire = {
+                "type": "function_call",
+                "id": item_id,
+                "call_id": call_id,
+                "name": attribute(call, "name"),
+                "arguments": attribute(call, "arguments"),
+            }
+            known = read_item(wire, status="completed")
+        if isinstance(known, ToolCall):
+            done = replace(known, status="completed", output=output, call_id=call_id)
+            self._dialog.emit("item_update", self._dialog.history.put(done))
