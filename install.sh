@@ -96,7 +96,7 @@ install_packages() {
         say "There is no apt-get here; what these packages of Debian hold must be there: ${missing[*]}"
         return 0
     fi
-    if ((EUID != 0)); then
+    if [[ $(id -u) != 0 ]]; then
         command -v sudo >/dev/null || fail "packages are missing, and there is no sudo here;" \
             "as root run: ${command[*]}"
         as_root=(sudo)
