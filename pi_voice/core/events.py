@@ -64,11 +64,13 @@ class ButtonEdge:
         pressed: The level after the edge.
         at_s: The kernel's time of the edge.
         button: Which one, as named in the configuration.
+        found: True if nothing changed: the level as it was when the line was opened.
     """
 
     pressed: bool
     at_s: float
     button: str = "talk"
+    found: bool = False
 
 
 class Wish(StrEnum):
