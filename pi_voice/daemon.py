@@ -167,6 +167,7 @@ class Daemon:
             do.ShowMic: lambda a: parts.leds.show_mic(is_open=a.is_open),
             do.StartTimer: self._start_timer,
             do.StopTimer: self._stop_timer,
+            do.Warn: lambda a: logger.warning("%s", a.text),
         }
 
     def _start_timer(self, action: do.StartTimer) -> None:

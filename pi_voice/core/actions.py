@@ -123,9 +123,9 @@ class StopPlayback:
 class Sound(StrEnum):
     """Short local sounds; each is a file or a tone, never the network."""
 
+    READY = "ready"
     MUTED = "muted"
     UNMUTED = "unmuted"
-    TOO_SHORT = "too_short"
     NO_NETWORK = "no_network"
     NO_MICROPHONE = "no_microphone"
     TOO_LONG = "too_long"
@@ -189,6 +189,17 @@ class StopTimer:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell the operator something, in the log.
+
+    Attributes:
+        text: One sentence with what to do, without a word that was said.
+    """
+
+    text: str
+
+
 Action = (
     OpenMic
     | CloseMic
@@ -209,4 +220,5 @@ Action = (
     | ShowMic
     | StartTimer
     | StopTimer
+    | Warn
 )

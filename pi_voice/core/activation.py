@@ -28,15 +28,19 @@ class Activation(Protocol):
 
     Attributes:
         keeps_open: The microphone is open between turns.
+        outlasts_release: A turn goes on when the button is let go.
     """
 
     keeps_open: bool
+    outlasts_release: bool
 
     def gate(self, event: Press | Release | MicFrame, turn: Turn) -> Wish | None: ...
 
 
 class PushToTalk:
     """Hold the button while you talk; a press over a reply interrupts it."""
+
+    outlasts_release = False
 
     def __init__(self, *, hot: bool = False) -> None:
         self.keeps_open = hot
@@ -51,6 +55,8 @@ class PushToTalk:
 
 class Toggle:
     """Press once to talk, press again when you are done; a press over a reply ends it."""
+
+    outlasts_release = True
 
     def __init__(self, *, hot: bool = False) -> None:
         self.keeps_open = hot
@@ -72,6 +78,7 @@ class VoiceActivated:
     """
 
     keeps_open = True
+    outlasts_release = True
     DEAF_FRAMES = 15  # 300 ms: what the speaker's buffer and the room still hold of a reply
 
     def __init__(self, *, over_replies: bool = False) -> None:

@@ -59,11 +59,22 @@ class Conversation:
         self._rules = rules
         self._replies = Replies()
         self._utterance = Utterance(rules.wire)
+        self._held_back = False
+
+    @property
+    def is_held_back(self) -> bool:
+        """The user's turn is captured, and nothing of it is sent before it is certain."""
+        return self._held_back and self.turn in USER
 
     # -- the user's turn
 
-    def open(self, pre_roll: Iterable[ev.MicFrame]) -> Iterator[Action]:
-        """The user begins to talk, perhaps over a reply; the pre-roll belongs to the turn."""
+    def open(self, pre_roll: Iterable[ev.MicFrame], *, held_back: bool = False) -> Iterator[Action]:
+        """The user begins to talk, perhaps over a reply; the pre-roll belongs to the turn.
+
+        Args:
+            pre_roll: What was heard just before.
+            held_back: It may turn out to be no turn at all; send nothing before `confirm`.
+        """
         if self.connection in (Connection.OFFLINE, Connection.REFUSED):
             yield from self.interrupt()
             offline = self.connection is Connection.OFFLINE
@@ -72,9 +83,16 @@ class Conversation:
         if self.turn is not Turn.ENDING:
             self._utterance = Utterance(self._rules.wire)
             self._utterance.hear(pre_roll)
+            self._held_back = held_back
         self._utterance.reopen()
         yield from self._go(Step.OPEN)
         yield do.PrepareSpeaker()
+        yield from self._stream()
+
+    def confirm(self) -> Iterator[Action]:
+        """It is a turn: what was held back is sent."""
+        self._held_back = False
+        yield do.GateLink(muted=False)
         yield from self._stream()
 
     def hear(self, frame: ev.MicFrame) -> None:
@@ -96,6 +114,11 @@ class Conversation:
     def interrupt(self) -> Iterator[Action]:
         """Silence, and no reply."""
         if self.turn in ASSISTANT:
+            yield from self._go(Step.DROP)
+
+    def drop(self) -> Iterator[Action]:
+        """Forget the turn, whoever's it is."""
+        if self.turn is not Turn.IDLE:
             yield from self._go(Step.DROP)
 
     def mute(self) -> Iterator[Action]:
@@ -124,14 +147,15 @@ class Conversation:
             yield do.PlaySound(Sound.NO_REPLY)
 
     def _stream(self) -> Iterator[Action]:
-        if self.connection is Connection.ONLINE and self._utterance.is_whole:
+        online = self.connection is Connection.ONLINE
+        if online and self._utterance.is_whole and not self._held_back:
             unsent = self._utterance.take_unsent()
             if unsent:
                 yield do.SendAudio(unsent)
 
     def _finish(self) -> Iterator[Action]:
         """All of the turn was captured: ask for a reply, or forget it."""
-        if self._utterance.held_ms < self._rules.shortest_turn_ms:
+        if self._held_back or self._utterance.held_ms < self._rules.shortest_turn_ms:
             yield from self._go(Step.DROP)
             return
         if self.connection is Connection.ONLINE:
@@ -153,7 +177,7 @@ class Conversation:
     def on_link_up(self, event: ev.LinkUp) -> Iterator[Action]:
         self.connection = Connection.ONLINE
         yield do.StopTimer(OUTAGE_TIMER)
-        if self.turn in USER:
+        if self.turn in USER and not self._held_back:
             yield do.SendTurn(self._utterance.take_whole())
         elif self.turn is Turn.THINKING and not self._utterance.committed:
             yield from self._ask_again()
@@ -266,11 +290,11 @@ class Conversation:
             yield from self._cut_reply()
         if step is Step.DROP:
             self._utterance.forget()
-        if old in USER and new not in USER:
+        if old in USER and new not in USER and not self._held_back:
             if step is Step.DROP:
                 yield do.DiscardTurn()
             yield do.GateLink(muted=True)
-        elif new in USER and old not in USER:
+        elif new in USER and old not in USER and not self._held_back:
             yield do.GateLink(muted=False)
         if new is Turn.LISTENING:
             yield do.StartTimer(TURN_TIMER, self._rules.longest_turn_ms)

@@ -10,9 +10,11 @@ from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern, Sound
 from pi_voice.core.activation import Activation, Press, Release
+from pi_voice.core.buttons import Asked, Bindings, Buttons, Hands, MuteSwitched
 from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, Conversation, Rules
 from pi_voice.core.events import Event, Wish
-from pi_voice.core.states import Mic, Turn, pattern
+from pi_voice.core.gestures import Stuck
+from pi_voice.core.states import Connection, Mic, Turn, pattern
 from pi_voice.frames import FRAME_MS
 
 
@@ -22,8 +24,15 @@ class Device:
     It owns mute, the buttons and the wish for the microphone; the conversation owns the rest.
     """
 
-    def __init__(self, activation: Activation, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        activation: Activation,
+        rules: Rules | None = None,
+        bindings: Bindings | None = None,
+    ) -> None:
         self.muted = False
+        self._switched_off = False
+        self._buttons = Buttons(bindings)
         self._rules = rules or Rules()
         self._activation = activation
         self._conversation = Conversation(self._rules)
@@ -34,7 +43,7 @@ class Device:
         talk = self._conversation
         self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
             ev.Started: self._on_started,
-            ev.TimerFired: talk.on_timer,
+            ev.TimerFired: self._on_timer,
             ev.ButtonEdge: self._on_edge,
             ev.Cue: self._on_cue,
             ev.MicHeard: self._on_heard,
@@ -73,23 +82,68 @@ class Device:
     # -- buttons and wishes
 
     def _on_edge(self, event: ev.ButtonEdge) -> Iterator[Action]:
-        if self.muted:
-            if event.pressed:
+        for touch in self._buttons.edge(event):
+            yield from self._on_hand(touch)
+
+    def _on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
+        yield from self._conversation.on_timer(event)
+        for touch in self._buttons.timer(event.name):
+            yield from self._on_hand(touch)
+
+    def _on_hand(self, touch: Hands) -> Iterator[Action]:
+        if isinstance(touch, do.StartTimer | do.StopTimer):
+            yield touch
+        elif isinstance(touch, Stuck):
+            yield do.Warn(f"button {touch.button!r} is held down; it counts once it is let go")
+        elif isinstance(touch, MuteSwitched):
+            self._switched_off = touch.closed
+            yield from self._mute() if touch.closed else self._unmute()
+        elif isinstance(touch, Asked):
+            yield from self._on_asked(touch)
+        elif self.muted:
+            if isinstance(touch, Press):
                 yield do.PlaySound(Sound.MUTED)
+        else:
+            yield from self._on_touch(touch)
+
+    def _on_touch(self, touch: Press | Release) -> Iterator[Action]:
+        """Silence and hear at once; whether it is a turn may be known only later."""
+        if isinstance(touch, Release) and self._conversation.is_held_back:
+            if not self._activation.outlasts_release:
+                yield from self._conversation.drop()
             return
-        gesture = Press(event.at_s) if event.pressed else Release(event.at_s)
-        wish = self._activation.gate(gesture, self.turn)
-        if wish is not None:
-            yield from self._grant(wish, event.at_s, self._rules.tail_ms)
+        wish = self._activation.gate(touch, self.turn)
+        if wish is Wish.DONE and isinstance(touch, Press) and not self._buttons.is_sure:
+            return  # the gesture will tell
+        if wish is Wish.TALK:
+            yield from self._talk(held_back=not self._buttons.is_sure)
+        elif wish is not None:
+            yield from self._grant(wish, touch.at_s, self._rules.tail_ms)
+
+    def _on_asked(self, asked: Asked) -> Iterator[Action]:
+        """A gesture is certain."""
+        if asked.wish is Wish.TALK:
+            if self._conversation.is_held_back:
+                yield from self._conversation.confirm()
+            elif not self._buttons.is_sure and self._activation.outlasts_release:
+                yield from self._grant(Wish.DONE, asked.at_s, self._rules.tail_ms)
+            return
+        if self._conversation.is_held_back:
+            yield from self._conversation.drop()
+        if asked.wish is Wish.MUTE and self.muted:
+            yield from self._unmute()
+        else:
+            yield from self._on_cue(ev.Cue(asked.wish, asked.at_s, local=True))
 
     def _on_cue(self, event: ev.Cue) -> Iterator[Action]:
         if event.wish is Wish.MUTE:
             yield from self._mute()
         elif event.wish is Wish.UNMUTE:
-            if self.muted and (event.local or self._rules.remote_unmute):
-                self.muted = False
-                yield do.PlaySound(Sound.UNMUTED)
-        elif not self.muted or event.wish is Wish.INTERRUPT:
+            if event.local or self._rules.remote_unmute:
+                yield from self._unmute()
+        elif event.wish is Wish.SAY_STATUS:
+            yield do.PlaySound(self._status())
+        elif not self.muted or event.wish in (Wish.INTERRUPT, Wish.HANG_UP):
             yield from self._grant(event.wish, event.at_s)
 
     def _mute(self) -> Iterator[Action]:
@@ -101,14 +155,36 @@ class Device:
         yield from self._settle()
         yield do.PlaySound(Sound.MUTED)
 
+    def _unmute(self) -> Iterator[Action]:
+        if not self.muted:
+            return
+        if self._switched_off:
+            yield do.PlaySound(Sound.MUTED)
+            return
+        self.muted = False
+        yield do.PlaySound(Sound.UNMUTED)
+
     def _grant(self, wish: Wish, at_s: float, tail_ms: float = 0.0) -> Iterator[Action]:
-        if wish is Wish.TALK and self.turn is not Turn.LISTENING:
-            yield from self._conversation.open(self._pre_roll)
-            self._pre_roll.clear()
+        if wish is Wish.TALK:
+            yield from self._talk()
         elif wish is Wish.DONE and self.turn is Turn.LISTENING:
             yield from self._conversation.close(at_s, tail_ms)
         elif wish is Wish.INTERRUPT:
             yield from self._conversation.interrupt()
+        elif wish is Wish.HANG_UP:
+            yield from self._conversation.drop()
+
+    def _talk(self, *, held_back: bool = False) -> Iterator[Action]:
+        if self.turn is not Turn.LISTENING:
+            yield from self._conversation.open(self._pre_roll, held_back=held_back)
+            self._pre_roll.clear()
+
+    def _status(self) -> Sound:
+        if self.muted:
+            return Sound.MUTED
+        if self._mic is Mic.LOST:
+            return Sound.NO_MICROPHONE
+        return _STATUS.get(self._conversation.connection, Sound.READY)
 
     # -- the microphone
 
@@ -118,7 +194,7 @@ class Device:
         for frame in event.frames:
             wish = self._activation.gate(frame, self.turn)
             if wish is Wish.TALK:
-                yield from self._grant(wish, frame.at_s)
+                yield from self._talk()
             if self.turn in (Turn.LISTENING, Turn.ENDING):
                 self._conversation.hear(frame)
             else:
@@ -156,3 +232,10 @@ class Device:
         if shown is not self._shown:
             self._shown = shown
             yield do.Show(shown)
+
+
+_STATUS = {
+    Connection.OFFLINE: Sound.NO_NETWORK,
+    Connection.WAVERING: Sound.NO_NETWORK,
+    Connection.REFUSED: Sound.REFUSED,
+}
