@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +20,7 @@ from pi_voice.transport.auth import (
     auth_headers,
     resolve_key,
 )
+from tests.until import until
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 EPHEMERAL = "ek_short_lived_secret"
@@ -38,21 +40,26 @@ async def refused(key: ApiKey) -> LinkError:
 async def token_server(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
     """Give the same raw HTTP answer to everybody; yields the URL and what was asked."""
     asked: list[bytes] = []
+    open_ends: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        asked.append(head)
-        writer.write(answer)
+        open_ends.add(writer)
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        length = re.search(rb"Content-Length: (\d+)", asked[-1])
+        await reader.readexactly(int(length[1]) if length else 0)  # unread, it would cause a reset
         if answer:
-            await writer.drain()
+            writer.write(answer)
         else:
             await reader.read()
         writer.close()
+        await writer.wait_closed()
+        open_ends.remove(writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}/token?who=box", asked
+        await until(lambda: not open_ends)
 
 
 def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
