@@ -182,6 +182,15 @@ def test_a_package_that_went_away_is_installed_again(machine: Machine) -> None:
     assert [call.split()[1] for call in machine.calls()] == ["pip"]
 
 
+def test_an_installation_that_failed_is_not_taken_for_a_finished_one(machine: Machine) -> None:
+    machine.run("demo")
+    machine.note("incomplete")
+    machine.note("pip-says", "something new")
+    assert machine.run("demo").returncode == 1
+    (machine.folder / "incomplete").unlink()
+    assert machine.run("demo").returncode == 1
+
+
 def test_a_broken_environment_is_made_again(machine: Machine) -> None:
     machine.run("demo")
     machine.calls()
@@ -296,6 +305,7 @@ def test_the_first_check_that_fails_is_named_and_ends_the_run(machine: Machine) 
     assert "format … ok" in done.stdout
     assert "ruff check in" in done.stdout
     assert done.stderr == "install.sh: the check 'lint' failed\n"
+    assert list((machine.folder / "tmp").iterdir()) == []
 
 
 def test_ci_runs_the_test_command_from_the_top(tmp_path: Path) -> None:
