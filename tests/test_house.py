@@ -61,8 +61,9 @@ def test_a_module_imports_only_in_the_direction_of_the_house(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", MODULES)
-def test_a_module_has_no_memory(path: Path) -> None:
+def test_a_module_has_no_memory_and_no_clock_that_jumps(path: Path) -> None:
     assert house.shared_state(path.read_text()) == []
+    assert house.wall_clock(path.read_text()) == []
 
 
 @pytest.mark.parametrize("path", SOURCES)
@@ -205,6 +206,8 @@ LONG_DOCSTRING = 'def f():\n    """Short.\n' + "\n" * 50 + '    """\n' + "    pa
             "x = 1  # type: ignore[misc]",
             "x = 1  # type: ignore[misc]  # the stub says None",
         ),
+        (house.wall_clock, "t = time.time()", "t = time.time()  # the protocol wants it"),
+        (house.wall_clock, "t = datetime.now(UTC)", "t = loop.time()  # not time.time()"),
         (house.foreign_words, "# TO" + "DO later", "# to do what is due"),
         (house.foreign_words, "see /ro" + "ot/notes", "see docs/ro" + "ot/notes and $ROOT"),
         (house.foreign_words, "as in issue" + " 3", "no issue with 3 frames"),
