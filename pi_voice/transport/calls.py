@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from pi_voice.transport import neutral
 from pi_voice.transport.contracts import TransportError
-from pi_voice.transport.dialog import Dialog, ForgetAudio, Send
+from pi_voice.transport.dialog import Dialog, Send
 from pi_voice.transport.history import difference
 from pi_voice.transport.items import (
     mapping,
@@ -146,12 +146,17 @@ class Calls:
     def mute(self, *, muted: bool) -> None:
         """Close or open the gate for sound; valid without a connection."""
         uplink = self._dialog.uplink
-        if muted == uplink.muted:
-            return
         uplink.muted = muted
-        if muted and uplink.appended_ms:
-            self._dialog.effects.append(ForgetAudio())
+        if muted and uplink.appended_ms:  # nothing is appended without a connection
             self.clear_audio()
+
+    def accepts_audio(self, base64: Any, *, connected: bool) -> bool:
+        """Whether sound would be sent now; if not, it is counted as dropped."""
+        uplink = self._dialog.uplink
+        if connected and not uplink.muted:
+            return True
+        uplink.drop(len(base64_bytes(base64)))
+        return False
 
     def _activity(self, *, started: bool) -> None:
         dialog = self._dialog

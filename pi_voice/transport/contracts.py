@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol, Self
 
 from pi_voice.errors import LinkError, LocalLinkError
+from pi_voice.retry import RetryClass
 
 WireEvent = Mapping[str, Any]  # JSON of the service: its shape is theirs, not ours
 Listener = Callable[..., object]
@@ -82,6 +83,25 @@ class AlreadyConnectedError(TransportError, LocalLinkError):
 
     def __init__(self) -> None:
         super().__init__("the transport is already connected or connecting; call close() first")
+
+
+class Reconnect(Protocol):
+    """When to connect again after a connection was lost; `retry.Pace` is the usual one.
+
+    All times are seconds of the event loop's clock.
+    """
+
+    def session_began(self, now_s: float) -> None: ...
+
+    def session_ended(self, now_s: float) -> None: ...
+
+    def open_timeout_s(self, now_s: float) -> float: ...
+
+    def link_up(self, now_s: float) -> float | None: ...
+
+    def next_delay_s(
+        self, trouble: RetryClass, now_s: float, *, retry_after_s: float | None = None
+    ) -> float: ...
 
 
 class Emitter(Protocol):

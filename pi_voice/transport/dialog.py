@@ -56,12 +56,7 @@ class StartGuard:
     after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetAudio:
-    """Drop the sound that waits for the wire: the user muted in mid-utterance."""
-
-
-Effect = Emit | Send | StartGuard | ForgetAudio
+Effect = Emit | Send | StartGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +242,10 @@ class Dialog:
         self.settle()
 
     def forget(self) -> None:
-        """The connection is gone."""
+        """The connection is gone; nothing that waits may appear on the next one."""
+        waiting = [effect for effect in self.effects if isinstance(effect, Emit)]
+        self.effects.clear()
+        self.effects.extend(waiting)
         self.responses.reset()
         self.heard.clear()
         self.calls.reset()

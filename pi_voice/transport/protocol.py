@@ -11,7 +11,7 @@ from pi_voice.transport import neutral, server_events
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
 from pi_voice.transport.dialog import Dialog, Effect, Options
-from pi_voice.transport.messages import Response, TurnDone
+from pi_voice.transport.messages import AudioMark, Response, TurnDone
 from pi_voice.transport.wire import AUDIO_DELTA, decode, decode_audio, event_type
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,16 @@ class RealtimeProtocol:
     @property
     def connected(self) -> bool:
         return self.status is TransportStatus.CONNECTED
+
+    @property
+    def acknowledged(self) -> bool:
+        """The session is what we asked for, as far as the service says."""
+        return self._ready
+
+    @property
+    def rejected(self) -> TransportError | None:
+        """Why the service refuses the settings of the session, if it does."""
+        return self.fault if self.dialog.session.rejected else None
 
     @property
     def idle(self) -> bool:
@@ -165,6 +175,14 @@ class RealtimeProtocol:
         else:
             self._happened(kind, event)
 
+    def interrupt(self, *, cancel: bool) -> None:
+        """End what is heard; without a session, what still plays of the last one."""
+        if self.connected:
+            self.dialog.interrupt(cancel=cancel)
+        elif self.status is TransportStatus.RECONNECTING:
+            self.dialog.emit("audio_interrupted", AudioMark(None))
+            self.dialog.emit("interrupted")
+
     def guard(self) -> None:
         """The time of the last StartGuard is over."""
         if self.dialog.guard():
@@ -227,6 +245,8 @@ class RealtimeProtocol:
         agents, kernl = status.agents, status.kernl
         if status is TransportStatus.DISCONNECTING:
             agents = "disconnected"  # the SDK says so before the goodbye, not after
+        elif status is TransportStatus.DISCONNECTED:
+            kernl = "closed"  # the other word is for connections that never were
         before, self._told = self._told, (agents, kernl)
         if agents != before[0]:
             self.dialog.emit("connection_change", agents)
