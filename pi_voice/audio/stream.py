@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 OLDEST_S = 0.5  # the buffer of a card is shorter; an older stamp is a fault of its driver
 LATEST_S = 1.0  # likewise for what waits to be played
+# A callback may come late, never early: stamps follow the samples, and lateness only so slowly
+# that a clock which is off by 200 ppm is still followed.
+LATENESS = 0.02
+LOST_S = 0.2  # later than any callback that was only delayed: here sound is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Stream:
         self._callback: Callback | None = None
         self._failed: BaseException | None = None
         self._samples = 0
+        self._next_s = 0.0  # when the next sample will be taken
         self._called_s: float | None = None
         self._started_s = self._counted_s = 0.0
         self._counted = 0
@@ -212,12 +217,23 @@ class Stream:
     def _call(self, pcm: bytes, samples: int, times: Mapping[str, float], flags: int) -> Call:
         now_s = time.monotonic()
         if self._hears:
-            length_s = samples / self.format.rate_hz
-            # sound servers report less than the length of what they just gave
-            age_s = times["current_time"] - times["input_buffer_adc_time"]
-            at_s = now_s - min(max(age_s, length_s), length_s + OLDEST_S)
-            return Call(pcm, samples, now_s, at_s, bool(flags & pyaudio.paInputOverflow))
+            gap = bool(flags & pyaudio.paInputOverflow)
+            return Call(pcm, samples, now_s, self._taken_s(samples, now_s, times, gap=gap), gap)
         delay_s = times["output_buffer_dac_time"] - times["current_time"]
         if not times["output_buffer_dac_time"] or not 0 <= delay_s <= LATEST_S:
             delay_s = self._latency_s
         return Call(pcm, samples, now_s, now_s + delay_s, bool(flags & pyaudio.paOutputUnderflow))
+
+    def _taken_s(
+        self, samples: int, now_s: float, times: Mapping[str, float], *, gap: bool
+    ) -> float:
+        """When the first sample was taken."""
+        length_s = samples / self.format.rate_hz
+        # sound servers report less than the length of what they just gave
+        age_s = times["current_time"] - times["input_buffer_adc_time"]
+        at_s = now_s - min(max(age_s, length_s), length_s + OLDEST_S)
+        late_s = at_s - self._next_s
+        if 0 < late_s < LOST_S and not gap:
+            at_s = self._next_s + late_s * LATENESS
+        self._next_s = at_s + length_s
+        return at_s

@@ -1,0 +1,1 @@
+"""Real parts to test on: what a fake cannot show."""
