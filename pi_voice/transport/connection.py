@@ -142,19 +142,19 @@ class Wire(ClientConnection):
 
     def _facts(self, error: Exception | None) -> Closing:
         ended = self.protocol.close_exc
-        first = ended.rcvd if ended.rcvd_then_sent is not False else ended.sent
-        last = first or ended.rcvd or ended.sent
-        code = None if last is None else int(last.code)
-        reason = "" if last is None else self.hidden(last.reason)
+        we_objected = ended.sent is not None and not ended.rcvd_then_sent and not self.ours
+        close = ended.sent if we_objected else ended.rcvd
+        code = None if close is None else int(close.code)
+        reason = "" if close is None else self.hidden(close.reason)
         if self.fault:
             detail = self.fault
         elif self.ours:
             detail = "we closed the connection"
-        elif last is None:
+        elif code is None:
             detail = f"the connection to the service broke ({error or 'without a goodbye'})"
-        elif code == CloseCode.MESSAGE_TOO_BIG and last is ended.sent:
+        elif we_objected and code == CloseCode.MESSAGE_TOO_BIG:
             detail = f"the service sent more than {MAX_MESSAGE_BYTES >> 20} MiB in one message"
-        elif last is ended.sent and not ended.rcvd_then_sent:
+        elif we_objected:
             detail = f"the service broke the rules of WebSocket ({code} {reason})"
         else:
             detail = f"the service closed the connection ({f'{code} {reason}'.strip()})"
