@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pi_voice.sim.faults import Script
 from pi_voice.sim.parrot import Call
 from pi_voice.sim.service_reply import DELTA_MS, SPEED
-from pi_voice.sim.service_session import EVENTS_KEPT
+from pi_voice.sim.service_session import EVENTS_KEPT, TEXT_KEPT
 from tests.stage import Stage, audio_of, base64_text, error_of, only, silence, tone, types
 
 HELLO = tone(1000)
 SERVER_VAD = {"type": "server_vad", "silence_duration_ms": 200}
 TOOL = {"type": "function", "name": "get_time", "description": "", "parameters": {}}
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)
+FIELDS = ["type", "event_id", "audio", "session", "item", "item_id", "response", "content_index"]
+KINDS = [
+    "session.update",
+    "input_audio_buffer.append",
+    "input_audio_buffer.commit",
+    "conversation.item.create",
+    "conversation.item.truncate",
+    "conversation.item.retrieve",
+    "response.create",
+    "response.cancel",
+]
 
 
 def say(text: str) -> dict[str, object]:
@@ -464,3 +484,40 @@ def test_the_records_of_a_long_session_stay_bounded() -> None:
         stage.session.receive({"type": "input_audio_buffer.clear"}, stage.now_s)
         stage.session.poll(stage.now_s)
     assert EVENTS_KEPT <= len(stage.session.received) <= 2 * EVENTS_KEPT
+
+
+def test_images_are_no_part_of_the_record() -> None:
+    stage = Stage()
+    image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 100_000}
+    item = {"type": "message", "role": "user", "content": [image]}
+    stage.send("conversation.item.create", item=item)
+    assert len(stage.session.received[-1]["item"]["content"][0]["image_url"]) == TEXT_KEPT
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(KINDS)},
+            optional={
+                **dict.fromkeys(FIELDS[1:], JUNK),
+                "item": JUNK
+                | st.fixed_dictionaries(
+                    {"type": st.just("message"), "role": JUNK, "content": JUNK}
+                ),
+                "session": JUNK
+                | st.dictionaries(st.sampled_from(["type", "audio", "tools"]), JUNK),
+            },
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_whatever_a_client_sends_the_session_lives(events: list[dict[str, object]]) -> None:
+    stage = Stage()
+    for event in events:
+        stage.send_raw(event)
+    stage.wait(10)
+    stage.send("input_audio_buffer.clear")
+    stage.turn(tone(200))
+    assert stage.session.turns[-1].pcm == tone(200)

@@ -199,7 +199,7 @@ class _Link:
         now_s = self._loop.time()
         try:
             event = msgspec.json.decode(message, type=Wire)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             rejected = Rejected("invalid_json", "We could not parse the JSON body of your event.")
             self._session.reject(rejected, now_s)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from pi_voice.sim.g711 import FORMATS, WireAudio
+from pi_voice.sim.g711 import FORMATS
 from pi_voice.sim.service_vad import SpeechEdge, TurnDetector
 from pi_voice.sim.service_wire import Rejected, Wire
 
@@ -26,23 +26,22 @@ class InputBuffer:
         self._start_ms = 0.0
         self._arrivals: deque[tuple[float, float]] = deque()  # (end of an append in ms, at_s)
         self._detector: TurnDetector | None = None
-        self._input: Wire = {}
+        self._settings: tuple[Wire, Wire | None] | None = None
         self.audio = FORMATS["audio/pcm"]
         self.configure(config)
 
     def configure(self, config: Wire) -> None:
         """Follow the `audio.input` of the session; sound in another format is given up."""
         given = config["audio"]["input"]
+        if self._settings == (given["format"], given["turn_detection"]):
+            return
+        self._settings = (given["format"], given["turn_detection"])
         audio = FORMATS[given["format"]["type"]]
         if audio != self.audio:
             self._drop(self._end_ms)
             self.audio = audio
-        if given["turn_detection"] != self._input.get("turn_detection") or given["format"] != (
-            self._input.get("format")
-        ):
-            wanted = given["turn_detection"]
-            self._detector = TurnDetector(wanted, audio, self._end_ms) if wanted else None
-        self._input = given
+        detection = given["turn_detection"]
+        self._detector = TurnDetector(detection, audio, self._end_ms) if detection else None
 
     @property
     def duration_ms(self) -> float:
@@ -109,11 +108,3 @@ class InputBuffer:
             self._start_ms += self.audio.duration_ms(size)
         while self._arrivals and self._arrivals[0][0] <= self._start_ms:
             self._arrivals.popleft()
-
-
-def input_format(config: Wire) -> WireAudio:
-    return FORMATS[config["audio"]["input"]["format"]["type"]]
-
-
-def output_format(config: Wire) -> WireAudio:
-    return FORMATS[config["audio"]["output"]["format"]["type"]]

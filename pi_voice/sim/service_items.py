@@ -16,12 +16,7 @@ CONTENT = {
     "user": ("input_text", "input_audio", "input_image"),
     "assistant": ("output_text",),  # the protocol lets no client put words in audio
 }
-ITEM_TYPES = (
-    "message",
-    "function_call",
-    "function_call_output",
-    "mcp_approval_response",
-)
+ITEM_TYPES = ("message", "function_call", "function_call_output", "mcp_approval_response")
 
 
 @dataclass(slots=True)
@@ -178,7 +173,7 @@ def decoded(data: object, path: str) -> bytes:
 
 def _check_content(wire: Wire) -> None:
     role, content = wire.get("role"), wire.get("content")
-    if role not in CONTENT:
+    if not isinstance(role, str) or role not in CONTENT:
         raise Rejected("invalid_value", f"Invalid value: '{role}'.", param="item.role")
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
         message = "Missing required parameter: 'item.content'."

@@ -102,10 +102,10 @@ class ReplyWriter:
         address |= {"item_id": item.id}
         if isinstance(content, Call):
             yield from self._call(reply, item, content, address)
-        elif content.pcm:
-            yield from self._spoken(reply, item, content, address | {"content_index": 0})
-        else:
+        elif reply.request["output_modalities"] == ["text"]:
             yield from self._written(reply, item, content, address | {"content_index": 0})
+        else:
+            yield from self._spoken(reply, item, content, address | {"content_index": 0})
         item.wire["status"] = "incomplete" if reply.cancelled else "completed"
         if reply.in_conversation:
             yield self._conversation.done(item)

@@ -18,6 +18,7 @@ from pi_voice.sim.service_vad import SpeechEdge
 from pi_voice.sim.service_wire import Names, Rejected, Wire, error_event
 
 EVENTS_KEPT = 1000  # of `received`, `turns` and the like: about 20 s of streaming and all its talk
+TEXT_KEPT = 10_000  # of one string in `received`: words, but no image
 TRANSCRIBE_S = 0.1  # the transcript of a turn comes when its reply has begun
 BEGIN, END = "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"
 
@@ -280,11 +281,11 @@ class ServiceSession:
         yield error_event("session_expired", message)
 
     def _note(self, event: Wire) -> None:
-        noted = dict(event)
-        audio = noted.pop("audio", None)
+        audio = event.get("audio")
         if isinstance(audio, str):
-            noted["audio_bytes"] = len(audio.rstrip("=")) * 3 // 4
-        self.received.append(noted)
+            size = {"audio_bytes": len(audio.rstrip("=")) * 3 // 4}
+            event = {key: value for key, value in event.items() if key != "audio"} | size
+        self.received.append(_shortened(event))
         for kept in (self.received, self.turns, self.truncations, self.cancels):
             if len(kept) > 2 * EVENTS_KEPT:
                 del kept[:EVENTS_KEPT]
@@ -319,6 +320,15 @@ def _checked(event: Wire) -> str:
     fields = {"type": string, "event_id": string} | FIELDS[kind] | OPTIONAL.get(kind, {})
     record(fields, required=tuple(FIELDS[kind]))(event, "")
     return str(kind)
+
+
+def _shortened(value: Any) -> Any:
+    """The same without the images and sounds that items carry."""
+    if isinstance(value, dict):
+        return {key: _shortened(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_shortened(entry) for entry in value]
+    return value[:TEXT_KEPT] if isinstance(value, str) else value
 
 
 def _overlaid(config: Wire, wish: Wire) -> Wire:
