@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import wave
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +20,14 @@ from pi_voice.audio.speaker import PyAudioSpeaker
 from pi_voice.audio.stream import Patience
 from pi_voice.core.events import (
     MicClosed,
-    MicEvent,
     MicLost,
     MicOpened,
     PlaybackEnded,
     PlaybackStarted,
-    SpeakerEvent,
     SpeakerLost,
 )
-from pi_voice.frames import WIRE, AudioBatch, AudioFormat
+from pi_voice.frames import WIRE, AudioFormat
+from tests.listeners import Ear, Mouth, running
 from tests.rigs.sound.card import SoundCard
 from tests.until import until
 
@@ -43,51 +41,6 @@ SERVER = "Check its sound server; it is tried again by itself"
 CABLE = "Check its cable; it is tried again by itself"
 
 Samples = NDArray[np.float64]
-
-
-class Ear:
-    """Collects what a microphone says."""
-
-    def __init__(self, microphone: PyAudioMicrophone) -> None:
-        self.events: list[MicEvent] = []
-        self.batches: list[AudioBatch] = []
-        self._microphone = microphone
-
-    async def listen(self) -> None:
-        async for heard in self._microphone.events():
-            if isinstance(heard, AudioBatch):
-                self.batches.append(heard)
-            else:
-                self.events.append(heard)
-
-    @property
-    def pcm(self) -> bytes:
-        return b"".join(batch.pcm for batch in self.batches)
-
-    def kinds(self) -> list[type[MicEvent]]:
-        return [type(event) for event in self.events]
-
-    def reasons(self) -> list[str]:
-        return [event.reason for event in self.events if isinstance(event, MicLost)]
-
-    async def silence(self, samples: int) -> None:
-        """Return when a sound was followed by so many samples of silence."""
-        await until(lambda: any(self.pcm) and not any(self.pcm[-2 * samples :]))
-
-
-class Mouth:
-    """Collects what a speaker reports."""
-
-    def __init__(self, speaker: PyAudioSpeaker) -> None:
-        self.events: list[SpeakerEvent] = []
-        self._speaker = speaker
-
-    async def listen(self) -> None:
-        async for event in self._speaker.events():
-            self.events.append(event)
-
-    def kinds(self) -> list[type[SpeakerEvent]]:
-        return [type(event) for event in self.events]
 
 
 def samples_of(pcm: bytes) -> Samples:
@@ -156,17 +109,6 @@ async def mouth(
         said = Mouth(speaker)
         async with running(said.listen()):
             yield speaker, said
-
-
-@contextlib.asynccontextmanager
-async def running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_speech_in_the_room_arrives_bit_for_bit(
