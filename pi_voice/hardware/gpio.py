@@ -1,0 +1,307 @@
+"""Buttons and lights on the pins of the header, through gpiozero."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from pi_voice.bridge import Mailbox
+from pi_voice.core.actions import Pattern
+from pi_voice.core.events import ButtonEdge
+from pi_voice.errors import DeviceError
+from pi_voice.hardware.patterns import (
+    Look,
+    Programme,
+    alone,
+    evaluate,
+    squared,
+    until_change_ms,
+)
+from pi_voice.hardware.pins import RETRY_S, Claim, pin_errors
+
+CHECK_S = 0.02  # read the level after the last edge, before the core believes it after 25 ms
+POLL_S = 0.25  # an edge that the kernel dropped must not leave a turn open
+STALE_S = 5.0  # an edge is never handed over later; then its time is of another clock
+PWM_HZ = 100  # the eye sees no flicker from here on; lgpio switches in software
+SLIVER_S = 0.001  # rounding may leave so little of a step that the clock does not move in it
+NIGHT_S = 60.0  # a steady light must learn that the night began
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonLine:
+    """One button, or switch, and its pin.
+
+    Attributes:
+        name: As in its edges.
+        pin: BCM number.
+        key: Where the configuration names the pin, for messages.
+    """
+
+    name: str
+    pin: int
+    key: str = "[button] pin"
+
+
+class GpioButton:
+    """Every edge of some buttons, bounces included, with the kernel's time; `ports.Button`.
+
+    The level as it was found comes first. A pin that cannot be had is tried again for ever, and
+    the level is read again after edges and while a button is down.
+
+    Args:
+        lines: One button or more.
+        pulled_up: Pressed connects the pin to ground; otherwise to 3.3 V.
+    """
+
+    def __init__(self, lines: Sequence[ButtonLine], *, pulled_up: bool = True) -> None:
+        self._pulled_up = pulled_up
+        self._claims = {line.name: self._claim(line) for line in lines}
+        self._levels = dict.fromkeys(self._claims, False)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._handlers: dict[str, Callable[[float, int], None]] = {}
+
+    @property
+    def problems(self) -> list[DeviceError]:
+        """Why some buttons do not work; empty if all do."""
+        return [claim.problem for claim in self._claims.values() if claim.problem]
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._mailbox: Mailbox[ButtonEdge] = Mailbox(self._loop, may_drop=lambda _: False)
+        for name in self._claims:
+            self._take(name)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        for claim in self._claims.values():
+            claim.close()
+        self._mailbox.close()
+
+    async def events(self) -> AsyncIterator[ButtonEdge]:
+        async for edge in self._mailbox:
+            self._levels[edge.button] = edge.pressed
+            if self._claims[edge.button].part is not None:
+                self._later(edge.button, CHECK_S, self._check)
+            yield edge
+
+    def _claim(self, line: ButtonLine) -> Claim[Any]:
+        def make(pin: int, factory: Any) -> Any:
+            from gpiozero import InputDevice
+
+            return InputDevice(pin, pull_up=self._pulled_up, pin_factory=factory)
+
+        what = "button" if line.name == "talk" else f"{line.name} button"
+        return Claim(what, line.pin, line.key, make)
+
+    def _take(self, name: str) -> None:
+        claim = self._claims[name]
+        if not claim.take():
+            self._later(name, RETRY_S, self._take)
+            return
+        try:
+            self._listen(name, claim.part)
+        except pin_errors() as error:
+            self._lose(name, error)
+
+    def _listen(self, name: str, device: Any) -> None:
+        def changed(ticks: float, state: int) -> None:  # in the driver's thread
+            now_s = self._loop.time()
+            at_s = ticks if 0 <= now_s - ticks < STALE_S else now_s
+            self._mailbox.post(ButtonEdge(bool(state) is not self._pulled_up, at_s, name))
+
+        self._handlers[name] = changed  # gpiozero holds it by a weak reference
+        device.pin.bounce = None  # gpiozero's own debouncing loses presses
+        device.pin.edges = "both"
+        device.pin.when_changed = changed
+        found = ButtonEdge(device.is_active, self._loop.time(), name, found=True)
+        self._mailbox.post(found)
+
+    def _check(self, name: str) -> None:
+        device = self._claims[name].part
+        assert device is not None  # a line that was lost has another timer
+        try:
+            pressed = device.is_active
+        except pin_errors() as error:
+            self._lose(name, error)
+            return
+        if pressed is not self._levels[name]:
+            self._mailbox.post(ButtonEdge(pressed, self._loop.time(), name))
+        elif pressed:
+            self._later(name, POLL_S, self._check)
+
+    def _lose(self, name: str, error: Exception) -> None:
+        self._claims[name].lose(error)
+        if self._levels[name]:  # nobody can say when it will be let go
+            self._mailbox.post(ButtonEdge(pressed=False, at_s=self._loop.time(), button=name))
+        self._later(name, RETRY_S, self._take)
+
+    def _later(self, name: str, after_s: float, do: Callable[[str], None]) -> None:
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = self._loop.call_later(after_s, do, name)
+
+
+def local_minute() -> int:
+    """Minutes since midnight on the clock of the wall."""
+    now = time.localtime()
+    return now.tm_hour * 60 + now.tm_min
+
+
+class GpioLed:
+    """One LED, or three for red, green and blue, and perhaps one for the microphone; `ports.Leds`.
+
+    Where the microphone has no light of its own, the status light is steady while it is open, and
+    only then. A light that fails is tried again for ever, and never in anybody's way.
+
+    Args:
+        pins: One, or those of red, green and blue.
+        mic_pin: For the light that follows the open microphone and nothing else.
+        look: The owner's taste.
+        minute: Minutes since local midnight.
+    """
+
+    def __init__(
+        self,
+        pins: Sequence[int],
+        *,
+        mic_pin: int | None = None,
+        look: Look | None = None,
+        minute: Callable[[], int] = local_minute,
+    ) -> None:
+        self._look = look or Look()
+        self._minute = minute
+        self._dims = len(pins) > 1 or self._look.is_dimmed
+        self._lights = self._status_lights(pins)
+        self._mic_light: Claim[Any] | None = None
+        if mic_pin is not None:
+            self._mic_light = Claim("microphone light", mic_pin, "[leds] mic_pin", _switched)
+        self._levels: dict[Claim[Any], float] = {}
+        self._pattern = Pattern.STARTING
+        self._mic_is_open = False
+        self._programme: Programme | None = None
+        self._since_s = 0.0
+        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
+        self._is_entered = False
+
+    @property
+    def problems(self) -> list[DeviceError]:
+        """Why some lights do not work; empty if all do."""
+        return [claim.problem for claim in self._claims() if claim.problem]
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._is_entered = True
+        self._take()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_entered = False
+        for timer in self._timers.values():
+            timer.cancel()
+        for claim in self._claims():
+            self._set(claim, 0.0)
+            claim.close()
+
+    def show(self, pattern: Pattern) -> None:
+        self._pattern = pattern
+        self._choose()
+
+    def show_mic(self, *, is_open: bool) -> None:
+        self._mic_is_open = is_open
+        self._choose()
+
+    def _status_lights(self, pins: Sequence[int]) -> list[Claim[Any]]:
+        make = _dimmed if self._dims else _switched
+        if len(pins) == 1:
+            return [Claim("light", pins[0], "[leds] pin", make)]
+        colours = ("red", "green", "blue")
+        return [
+            Claim(f"{colour} light", pin, "[leds] pins", make)
+            for colour, pin in zip(colours, pins, strict=True)
+        ]
+
+    def _claims(self) -> list[Claim[Any]]:
+        return self._lights if self._mic_light is None else [*self._lights, self._mic_light]
+
+    def _take(self) -> None:
+        if not all([claim.take() for claim in self._claims()]):
+            self._later(RETRY_S, self._take)
+        self._choose()
+        self._tick()
+
+    def _choose(self) -> None:
+        """Begin what is to be shown, unless it runs already."""
+        if not self._is_entered:
+            return
+        if self._mic_light is not None:
+            self._set(self._mic_light, float(self._mic_is_open))
+        programme = self._look.programme(self._pattern)
+        if self._mic_light is None:
+            programme = alone(programme, mic_is_open=self._mic_is_open)
+        if not self._dims:
+            programme = squared(programme)
+        if programme != self._programme:
+            self._programme, self._since_s = programme, self._loop.time()
+            self._tick()
+
+    def _tick(self) -> None:
+        """Show this moment of the programme, and come back for the next."""
+        assert self._programme is not None  # chosen before the first tick
+        at_ms = (self._loop.time() - self._since_s) * 1000
+        light = evaluate(self._programme, at_ms)
+        dimming = self._look.dimming(self._minute())
+        colours = (light.red, light.green, light.blue)
+        levels = colours if len(self._lights) > 1 else (light.level,)
+        for claim, level in zip(self._lights, levels, strict=True):
+            self._set(claim, level * dimming)
+        wait_s = max(until_change_ms(self._programme, at_ms) / 1000, SLIVER_S)
+        if self._look.night is not None:
+            wait_s = min(wait_s, NIGHT_S)
+        if wait_s < math.inf:
+            self._later(wait_s, self._tick)
+
+    def _set(self, claim: Claim[Any], level: float) -> None:
+        if claim.part is None or self._levels.get(claim) == level:
+            return
+        try:
+            claim.part.value = level
+            self._levels[claim] = level
+        except pin_errors() as error:
+            claim.lose(error)
+            self._levels.pop(claim, None)
+            self._later(RETRY_S, self._take)
+
+    def _later(self, after_s: float, do: Callable[[], None]) -> None:
+        if do in self._timers:
+            self._timers[do].cancel()
+        if self._is_entered:
+            self._timers[do] = self._loop.call_later(after_s, do)
+
+
+def _switched(pin: int, factory: Any) -> Any:
+    from gpiozero import DigitalOutputDevice
+
+    return DigitalOutputDevice(pin, pin_factory=factory)
+
+
+def _dimmed(pin: int, factory: Any) -> Any:
+    from gpiozero import PWMOutputDevice
+
+    return PWMOutputDevice(pin, frequency=PWM_HZ, pin_factory=factory)
