@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -19,6 +20,16 @@ from tests.until import until
 
 HELLO = tone(600)
 UNKNOWN = {"type": "response.humming", "pitch": 3}
+
+
+@pytest.fixture(autouse=True)
+def _no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A fault in the service itself ends in the log of the library that runs it."""
+    yield
+    failed = [
+        record for record in caplog.get_records("call") if "handler failed" in record.getMessage()
+    ]
+    assert not failed, caplog.text
 
 
 async def test_a_turn_over_a_real_socket_comes_back_byte_for_byte() -> None:

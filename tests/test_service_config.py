@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -136,3 +137,31 @@ def test_a_wrong_update_is_refused_in_the_words_of_the_real_service(
     with pytest.raises(Rejected) as refused:
         updated(session)
     assert (refused.value.code, refused.value.message) == (code, message)
+
+
+def refusal(session: Wire) -> str:
+    """Why the service does not take it; empty if it does."""
+    try:
+        updated(session)
+    except Rejected as refused:
+        return refused.message
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("RealtimeSessionCreateRequest", lambda field: realtime(**field)),
+        ("RealtimeAudioConfigInput", lambda field: heard(**field)),
+        ("RealtimeAudioConfigOutput", lambda field: realtime(audio={"output": field})),
+        ("AudioTranscription", lambda field: heard(transcription=field)),
+        ("RealtimeFunctionTool", lambda field: realtime(tools=[{"name": "f"} | field])),
+    ],
+)
+def test_no_published_field_is_unknown_to_the_service(
+    model: str, place: Callable[[Wire], Wire]
+) -> None:
+    from openai.types import realtime as published
+
+    for name in set(getattr(published, model).model_fields) - {"type"}:
+        assert "Unknown parameter" not in refusal(place({name: None}))

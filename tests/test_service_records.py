@@ -11,6 +11,13 @@ def test_the_oldest_recordings_make_room_for_the_newest() -> None:
     assert [len(recording.pcm) for recording in recordings] == [0, 0, 100, 100]
 
 
+def test_a_full_shelf_keeps_what_it_holds() -> None:
+    shelf = Shelf(limit_bytes=200)
+    first = shelf.keep(bytes(100))
+    shelf.keep(bytes(100))
+    assert len(first.pcm) == 100
+
+
 def test_one_recording_is_kept_however_long_it_is() -> None:
     assert len(Shelf(limit_bytes=10).keep(bytes(100)).pcm) == 100
 
