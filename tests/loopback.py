@@ -38,7 +38,8 @@ async def raw_service(talk: Talk, **options: Any) -> AsyncIterator[int]:
             writer.close()
             open_ends.remove(writer)
 
-    server = await asyncio.start_server(serve_one, "127.0.0.1", 0, **options)
+    port = options.pop("port", 0)
+    server = await asyncio.start_server(serve_one, "127.0.0.1", port, **options)
     async with server:
         yield server.sockets[0].getsockname()[1]
         server.close()
@@ -82,13 +83,13 @@ class Proxy:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, far_writer))
-                both.create_task(self._pass(far_reader, writer))
+                both.create_task(self.pass_on(reader, far_writer))
+                both.create_task(self.pass_on(far_reader, writer))
 
         async with raw_service(talk, limit=4096) as own_port:
             yield f"ws://127.0.0.1:{own_port}"
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(4096):
                 await self.reads.wait()

@@ -75,6 +75,7 @@ class Wire(ClientConnection):
     Attributes:
         heard_at: When the last byte came in, on the loop's clock.
         blocked_at: Since when the kernel does not take what we write; None while it does.
+        on_blocked: Called when it stops taking.
         on_writable: Called when it takes again.
         on_closing: Called when the closing handshake began, whoever began it.
         on_lost: Called once, when `closing` is known.
@@ -86,6 +87,7 @@ class Wire(ClientConnection):
 
     heard_at = 0.0
     blocked_at: float | None = None
+    on_blocked: Callable[[], None] = staticmethod(_ignore)
     on_writable: Callable[[], None] = staticmethod(_ignore)
     on_closing: Callable[[], None] = staticmethod(_ignore)
     on_lost: Callable[[], None] = staticmethod(_ignore)
@@ -128,6 +130,7 @@ class Wire(ClientConnection):
     def pause_writing(self) -> None:
         super().pause_writing()
         self.blocked_at = self.loop.time()
+        self.on_blocked()
 
     def resume_writing(self) -> None:
         super().resume_writing()

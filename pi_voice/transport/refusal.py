@@ -79,7 +79,7 @@ def _broken(error: Exception, where: str) -> str:
     if isinstance(error, InvalidMessage | InvalidHandshake):
         return f"what answers at {where} does not speak WebSocket. Check [service] url"
     if isinstance(error, ssl.SSLError):
-        return f"cannot agree on TLS with {where} ({error.reason}). Check [service] url"
+        return f"cannot agree on TLS with {where}. Check [service] url"
     code = error.errno if isinstance(error, OSError) else None
     if code == ECONNREFUSED:
         return f"nothing listens at {where}. Check [service] url, and that the service runs"

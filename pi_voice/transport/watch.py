@@ -19,9 +19,11 @@ class Watch:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
-        self._live_at = self._pinged_at = self._excused_until = now
+        self._live_at = self._excused_until = now
+        self._pinged_at = now - limits.ping_idle_s
         self._ending = False
         self._timer: asyncio.Handle = self._loop.call_soon(self._look)
+        wire.on_blocked = self._look
         wire.on_closing = self._expect_end
 
     def activity(self) -> float:
@@ -32,7 +34,6 @@ class Watch:
         if was_idle and self._wire.is_open:
             # The silence before this moment proves nothing: nobody had asked for long.
             self._excused_until = max(self._excused_until, now)
-            self._timer.cancel()
             self._look()
         return now
 
@@ -48,7 +49,8 @@ class Watch:
         wire, limits, now = self._wire, self._limits, self._loop.time()
         if not wire.is_open:
             return
-        live = now - self._live_at < limits.live_s
+        self._timer.cancel()
+        live = now - max(self._live_at, self._excused_until) < limits.live_s
         ping_s = limits.ping_live_s if live else limits.ping_idle_s
         silent_s = limits.silent_live_s if live else limits.silent_idle_s
         dead_at = max(wire.heard_at, self._excused_until) + silent_s

@@ -200,6 +200,7 @@ class Dialer:
     ) -> Wire:
         """Connect and shake hands; raises as `Socket.open`."""
         target = Target.parse(url)
+        hidden = hiding(headers)
         try:
             async with asyncio.timeout(open_timeout_s):
                 options = await self._route(target, open_timeout_s)
@@ -220,9 +221,12 @@ class Dialer:
                     **options,
                 )
         except (OSError, WebSocketException) as error:
-            raise refusal(error, target.where) from error
+            logger.debug("! %s: %s", target.where, hidden(repr(error)))
+            if isinstance(error, TimeoutError) and target.host in self._lookups:
+                raise refusal(_no_name_service(), target.where) from None
+            raise refusal(error, target.where) from None  # its text could repeat the key
         assert isinstance(wire, Wire)
-        wire.hidden = hiding(headers)
+        wire.hidden = hidden
         self._remember(target.host, wire.remote_address)
         return wire
 
@@ -257,7 +261,7 @@ class Dialer:
             if known:
                 logger.debug("! no name service, using the last address of %s", host)
                 return [address]
-            raise socket.gaierror(socket.EAI_AGAIN, "no answer from the name service") from error
+            raise _no_name_service() from error
 
     def _lookup(self, host: str) -> asyncio.Task[list[str]]:
         lookup = self._lookups.get(host)
@@ -275,6 +279,10 @@ class Dialer:
     def _remember(self, host: str, peer: Any) -> None:
         if isinstance(peer, tuple):
             self._worked[host] = (str(peer[0]), asyncio.get_running_loop().time())
+
+
+def _no_name_service() -> OSError:
+    return socket.gaierror(socket.EAI_AGAIN, "no answer from the name service")
 
 
 class _Connect(connect):
