@@ -16,12 +16,14 @@ class Ear:
     """Collects what a microphone says."""
 
     def __init__(self, microphone: Microphone) -> None:
+        self.heard: list[AudioBatch | MicEvent] = []
         self.events: list[MicEvent] = []
         self.batches: list[AudioBatch] = []
         self._microphone = microphone
 
     async def listen(self) -> None:
         async for heard in self._microphone.events():
+            self.heard.append(heard)
             if isinstance(heard, AudioBatch):
                 self.batches.append(heard)
             else:
@@ -61,10 +63,11 @@ class Mouth:
 
 
 @contextlib.asynccontextmanager
-async def running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def running(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Do something beside the test, until the test is done."""
     task = asyncio.create_task(work)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
