@@ -1,0 +1,52 @@
+"""Parts that the owner wrote: `driver = "my_module:MyLeds"` in the configuration."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from pi_voice.errors import ConfigError
+
+
+def is_own(driver: str) -> bool:
+    """True for `module:Class`, False for the name of a part that ships."""
+    return ":" in driver
+
+
+def load(table: str, driver: str, folder: Path) -> Any:
+    """The class that the configuration names.
+
+    Args:
+        table: Of the configuration, for messages.
+        driver: `module:Class`.
+        folder: Where the module's file is; an installed module works too.
+
+    Raises:
+        ConfigError: It cannot be had; says why.
+    """
+    module_name, _, class_name = driver.partition(":")
+    place = f"[{table}] driver = {driver!r}"
+    path = folder / f"{module_name}.py"
+    try:
+        if path.exists():
+            spec = importlib.util.spec_from_file_location(module_name, path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[module_name] = module
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{place}: {error}; put {module_name}.py into {folder}") from error
+    except Exception as error:  # noqa: BLE001  # whatever the owner's module does wrong
+        why = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{place}: the module does not load ({why}); mend it") from error
+    try:
+        return getattr(module, class_name)
+    except AttributeError:
+        raise ConfigError(
+            f"{place}: {module_name} has no {class_name}; name a class of it"
+        ) from None
