@@ -70,9 +70,10 @@ class PlaybackTracker:
     """What arrived and what was heard, per (item, content), in the order of arrival.
 
     The transport enqueues what it gives to `audio` listeners; the speaker reports what left it.
-    Without reports nothing counts as heard, and an interruption truncates at 0. Positions outlive
-    the end of generation: they go when the part was heard, interrupted, or the session ended.
-    Called from the event loop only.
+    Without reports nothing counts as heard, and an interruption truncates at 0; but then only the
+    newest reply counts, since older ones are over for a program that does not tell. Positions
+    outlive the end of generation: they go when the part was heard, interrupted, or the session
+    ended. Called from the event loop only.
 
     Attributes:
         shape: Coding of the session's output.
@@ -81,6 +82,7 @@ class PlaybackTracker:
     def __init__(self) -> None:
         self.shape = AudioShape()
         self._parts: dict[Key, _Part] = {}
+        self._told = False  # the speaker reports at all
 
     def enqueue(
         self, item_id: str, content_index: int, response_id: str | None, pcm: bytes
@@ -88,10 +90,11 @@ class PlaybackTracker:
         """Count sound that arrived, as it came over the wire."""
         if not pcm:
             return
-        part = self._parts.setdefault((item_id, content_index), _Part(response_id))
+        part = self._parts.get((item_id, content_index))
+        if part is None:
+            self._make_room(response_id)
+            part = self._parts[item_id, content_index] = _Part(response_id)
         part.received += len(pcm)
-        if len(self._parts) > MOST_ITEMS:
-            del self._parts[next(iter(self._parts))]
 
     def on_played(self, item_id: str, content_index: int, frames: int) -> None:
         """Count sound that left the speaker since the last call.
@@ -102,6 +105,7 @@ class PlaybackTracker:
             frames: Sample frames at the rate of the wire's output format (24 kHz PCM, 8 kHz
                 G.711), without silence and underruns.
         """
+        self._told = True
         part = self._parts.get((item_id, content_index))
         if part is not None:
             part.played += max(0, frames)
@@ -139,6 +143,14 @@ class PlaybackTracker:
 
     def clear(self) -> None:
         self._parts.clear()
+
+    def _make_room(self, response_id: str | None) -> None:
+        if not self._told:
+            self._parts = {
+                key: part for key, part in self._parts.items() if part.response_id == response_id
+            }
+        while len(self._parts) >= MOST_ITEMS:
+            del self._parts[next(iter(self._parts))]
 
     def _forget_if_heard(self, key: Key) -> None:
         if self._position(key, self._parts[key]).finished:

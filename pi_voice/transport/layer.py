@@ -122,10 +122,12 @@ class WebSocketTransport(EventEmitter, Talk):
         every_header = self._headers | dict(headers or {})
         if key is None and not CREDENTIALS & {name.lower() for name in every_header}:
             raise TransportError("no API key; give connect(api_key=…) one", retryable=False)
-        chosen = model or self._model
+        config = initial_session_config or {}
+        wanted = model or config.get("model") or None
+        chosen = wanted or self._model
         self._protocol.dialog.session.begin(
-            initial_session_config or {},
-            model=None if call_id and not model else chosen,
+            config,
+            model=wanted if call_id else chosen,
             attached=call_id is not None,
         )
         if url is not None:

@@ -190,7 +190,8 @@ class RealtimeProtocol:
 
     def _happened(self, kind: str, event: Json) -> None:
         dialog = self.dialog
-        dialog.emit(kind, event)
+        if "." in kind:  # as all events of the wire; the names of derived events must not be taken
+            dialog.emit(kind, event)
         handler = server_events.HANDLERS.get(kind)
         if handler is not None:
             handler(dialog, event)
@@ -241,12 +242,12 @@ class RealtimeProtocol:
         self.dialog.emit("event", said)
 
     def _become(self, status: TransportStatus) -> None:
+        ended = status is TransportStatus.DISCONNECTED and self._told[1] != status.kernl
         self.status = status
-        agents, kernl = status.agents, status.kernl
+        agents = status.agents
+        kernl = "closed" if ended else status.kernl  # the other word is for what never was
         if status is TransportStatus.DISCONNECTING:
             agents = "disconnected"  # the SDK says so before the goodbye, not after
-        elif status is TransportStatus.DISCONNECTED:
-            kernl = "closed"  # the other word is for connections that never were
         before, self._told = self._told, (agents, kernl)
         if agents != before[0]:
             self.dialog.emit("connection_change", agents)

@@ -112,6 +112,7 @@ class Session:
         """
         given = wire_session(config)
         self.tracing = given.pop("tracing", UNSET)
+        given.pop("model", None)
         profile: Json = {"type": "realtime"}
         if model is not None:
             profile["model"] = model
