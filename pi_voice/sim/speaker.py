@@ -41,8 +41,9 @@ class Playback(Protocol):
 class SimSpeaker(Card):
     """Implements `ports.Speaker` over a card that pulls by a sample clock of its own.
 
-    Each block is pulled one device buffer before it is heard. When the loop was late, the card
-    catches up block by block, as if it had been on time: no sample is lost.
+    A block is pulled as soon as the device buffer has room for it, as ALSA does: it is heard when
+    the rest of the buffer was. When the loop was late, the card catches up block by block, as if
+    it had been on time: no sample is lost, and nothing that is asked of it works back in time.
 
     Attributes:
         rate_hz: What the card plays, mono; that of the playback's blocks.
@@ -67,7 +68,7 @@ class SimSpeaker(Card):
         self._keep_s = keep_s
         self._playback = playback
         self._block = AudioFormat(rate_hz).samples(block_ms)
-        self._buffer = AudioFormat(rate_hz).samples(buffer_ms)
+        self._ahead = AudioFormat(rate_hz).samples(buffer_ms) - self._block
         self._idle_close_s = idle_close_s
         self._drift_ppm = drift_ppm
         self._wanted = False
@@ -99,17 +100,21 @@ class SimSpeaker(Card):
         self._changed.set()
 
     def play(self, item_id: str, pcm: bytes) -> None:
+        self._catch_up()
         self._playback.play(item_id, pcm)
         self.prepare()
 
     def end_item(self, item_id: str) -> None:
+        self._catch_up()
         self._playback.end_item(item_id)
 
     def stop(self) -> None:
+        self._catch_up()
         self._playback.stop()
         self._changed.set()
 
     def play_sound(self, pcm: bytes) -> None:
+        self._catch_up()
         self._playback.play_sound(pcm)
         self.prepare()
 
@@ -121,6 +126,7 @@ class SimSpeaker(Card):
     @property
     def heard(self) -> bytes:
         """Everything that left the card until now: mono, one stream, silent while it was closed."""
+        self._catch_up()
         return self._tape.stream(self._loop.time())
 
     @property
@@ -130,24 +136,27 @@ class SimSpeaker(Card):
 
     def loud_from(self, at_s: float) -> float | None:
         """When the first sample after this moment left that is not silence; None if none did."""
+        self._catch_up()
         return self._tape.loud_from(at_s, self._loop.time())
 
     def loud_until(self, at_s: float) -> float | None:
         """When the last sample after this moment had left that is not silence; None if none did."""
+        self._catch_up()
         return self._tape.loud_until(at_s, self._loop.time())
 
     def samples(self, first: int, count: int) -> array[int] | None:
         """So many samples of the card's clock from this one on; None if all of it is silence."""
+        self._catch_up()
         return self._tape.samples(first, count)
 
     # -- the card
 
     def unplug(self) -> None:
-        self._tape.cut(self._loop.time())
+        self._fall_silent()
         super().unplug()
 
     def stall(self, *, handles: int = 1) -> None:
-        self._tape.cut(self._loop.time())
+        self._fall_silent()
         super().stall(handles=handles)
 
     async def _run(self) -> None:
@@ -174,31 +183,50 @@ class SimSpeaker(Card):
 
     async def _play(self) -> str | None:
         """Pull block by block; give the reason if the card is gone, None if it was idle."""
-        index = max(self._tape.end, self.clock.count(self._loop.time()) + self._buffer)
-        sounded_s = self._loop.time()
+        now_s = self._sounded_s = self._loop.time()
+        self._next = max(self._tape.end, self.clock.count(now_s) + self._ahead)
         while not (self._dead or self.stalled):
-            due_s = self.clock.time_s(index - self._buffer)
-            if await self.changes(due_s) or self._dead or self.stalled:
-                continue
-            self._pull(index, due_s)
-            index += self._block
-            if not self._playback.is_idle:
-                sounded_s = due_s
-            elif due_s - sounded_s >= self._idle_close_s:
+            await self.changes(self._due_s)
+            self._catch_up()
+            if self._due_s - self._sounded_s > self._idle_close_s:
                 self._wanted = False
                 return None
+        self._dead = True  # whatever comes back needs a new handle
         notice_s = self._loop.time() + NOTICE_MS / 1000
         while await self.changes(notice_s):
             pass
         return self.gone
 
-    def _pull(self, index: int, due_s: float) -> None:
-        delay_ms = self._buffer * 1000 / self.clock.true_rate_hz
+    @property
+    def _due_s(self) -> float:
+        """When the card wants its next block."""
+        return self.clock.time_s(self._next - self._ahead)
+
+    def _catch_up(self) -> None:
+        """Pull what the card has wanted until now, before anything changes in what it gets."""
+        if not self.is_open:
+            return
+        wanted = self.clock.count(self._loop.time()) + self._ahead
+        while self._next <= wanted and not (self._dead or self.stalled):
+            self._pull()
+
+    def _pull(self) -> None:
+        due_s = self._due_s
+        delay_ms = self._ahead * 1000 / self.clock.true_rate_hz
         block = self._playback.pull(self._block, now_s=due_s, delay_ms=delay_ms)
         if len(block) != self._block * SAMPLE_BYTES:
             raise ValueError(f"asked for {self._block} samples, got {len(block)} bytes")
-        self._tape.add(index, block)
+        self._tape.add(self._next, block)
+        self._next += self._block
+        if not self._playback.is_idle:
+            self._sounded_s = due_s
         self._report()
+
+    def _fall_silent(self) -> None:
+        """Forget what was pulled and will not be heard."""
+        if self.is_open:
+            self._catch_up()
+            self._tape.cut(self._loop.time())
 
     def _report(self) -> None:
         for report in self._playback.reports():
@@ -210,7 +238,7 @@ class SimSpeaker(Card):
             self._mailbox.post(SpeakerLost(complaint))
         self._complaint = complaint
         self._playback.stop()
-        over_s = self._loop.time() + self._buffer / self.rate_hz
+        over_s = self._loop.time() + self._ahead / self.rate_hz
         for _ in range(MOST_PULLS):
             if self._playback.is_idle:
                 break
