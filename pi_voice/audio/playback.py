@@ -63,8 +63,8 @@ class Playback:
 
     def play(self, item_id: str, pcm: bytes) -> None:
         """Queue a piece; ignored for an item that ended or was stopped."""
-        item = self._item(item_id)
-        if item is None or item.ended or not pcm:
+        item = self._item(item_id) if pcm else None
+        if item is None or item.ended:
             return
         if item.starved:
             item.starved = False
