@@ -31,6 +31,7 @@ ALLOWED = {
     "health": POLICY | {"ports", "bridge"},
     "control": POLICY | {"ports", "bridge"},
     "credentials": LEAVES,
+    "drivers": LEAVES,
     "service": LEAVES | {"daemon"},
     "turns": {"core", "frames"},
     "netlink": ADAPTER,
