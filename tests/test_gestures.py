@@ -146,7 +146,7 @@ def test_a_bounce_is_ignored_and_the_first_edge_acts_at_once() -> None:
 def test_a_release_among_the_bounces_is_found_by_the_timer() -> None:
     contact = Contact("talk")
     assert contact.edge(ButtonEdge(pressed=True, at_s=1.0)) == [Press(1.0)]
-    assert contact.edge(ButtonEdge(pressed=False, at_s=1.02)) == [StartTimer("talk.rest", 25.0)]
+    assert contact.edge(ButtonEdge(pressed=False, at_s=1.02)) == [StartTimer("talk.rest", 50.0)]
     assert contact.timer("other.rest") == []
     assert contact.timer("talk.rest") == [Release(1.02)]
     assert contact.timer("talk.rest") == []
@@ -188,7 +188,7 @@ def test_a_thousand_presses_survive_lost_edges_where_the_level_is_read_again() -
         kept = bounces(random, release, pressed=False, within_ms=15)
         kept = [edge for edge in kept if random.random() > 0.3]
         checked_at_s = kept[-1].at_s + 0.02 if kept else press + 0.5
-        hand.play([*kept, ButtonEdge(pressed=False, at_s=checked_at_s)])
+        hand.play([*kept, ButtonEdge(pressed=False, at_s=checked_at_s, found=True)])
     assert hand.words == ["down", "hold", "up"] * 1000
 
 
@@ -226,6 +226,24 @@ def test_a_line_that_is_opened_again_in_a_press_goes_on_with_it() -> None:
 def test_a_line_that_is_opened_again_after_the_release_ends_the_press() -> None:
     edges = [ButtonEdge(pressed=True, at_s=0.0), ButtonEdge(pressed=False, at_s=2.0, found=True)]
     assert Hand(HOLD).play(edges) == ["down", "hold", "up"]
+
+
+def test_a_level_that_was_read_corrects_what_late_edges_made_us_believe() -> None:
+    contact = Contact("talk")
+    contact.edge(ButtonEdge(pressed=True, at_s=1.0))
+    assert contact.edge(ButtonEdge(pressed=False, at_s=1.003)) == [StartTimer("talk.rest", 50.0)]
+    assert contact.edge(ButtonEdge(pressed=True, at_s=1.04, found=True)) == []
+    assert contact.timer("talk.rest") == []
+    assert contact.edge(ButtonEdge(pressed=True, at_s=1.004)) == []
+    assert contact.is_down
+
+
+def test_a_press_whose_edge_was_lost_is_told_when_its_level_was_read_and_rested() -> None:
+    contact = Contact("talk")
+    contact.edge(ButtonEdge(pressed=False, at_s=0.0, found=True))
+    asked = contact.edge(ButtonEdge(pressed=True, at_s=1.0, found=True))
+    assert asked == [StartTimer("talk.rest", 50.0)]
+    assert contact.timer("talk.rest") == [Press(1.0)]
 
 
 def test_a_switch_that_is_closed_at_boot_is_closed() -> None:

@@ -81,8 +81,10 @@ def test_a_pin_that_cannot_be_had_is_said_once_and_its_return_too(
     assert second.take()
     assert second.problem is None
     texts = [f"{record.levelname} {record.message}" for record in caplog.records]
-    assert texts[0].startswith("WARNING button on GPIO 17 cannot be used: ")
-    assert texts[1:] == ["INFO button on GPIO 17 works now"]
+    assert texts == [
+        "WARNING button on GPIO 17 is taken by another part of this box. Change [button] pin",
+        "INFO button on GPIO 17 works now",
+    ]
 
 
 @pytest.mark.usefixtures("factory", "chip")

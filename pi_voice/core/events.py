@@ -64,7 +64,7 @@ class ButtonEdge:
         pressed: The level after the edge.
         at_s: The kernel's time of the edge.
         button: Which one, as named in the configuration.
-        found: True if nothing changed: the level as it was when the line was opened.
+        found: True if this is no edge: the level was read, first of all when the line was opened.
     """
 
     pressed: bool

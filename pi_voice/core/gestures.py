@@ -14,6 +14,7 @@ from pi_voice.core.activation import Press, Release
 from pi_voice.core.events import ButtonEdge
 
 DEBOUNCE_MS = 25.0  # the worst of common push buttons bounce for 15 ms
+REST_FACTOR = 2  # times the debouncing: so the level is read again before edges that may be late
 
 
 class Gesture(StrEnum):
@@ -70,29 +71,36 @@ class Contact:
 
     The first edge after a time of rest acts at once. Edges that follow each other faster than a
     finger can are bounces and only remembered; where the contact comes to rest on another level
-    than the one we told, that counts.
+    than the one we told, that counts. A level that was read corrects what edges made us believe.
 
     Attributes:
         is_down: The button is pressed, or the switch is closed.
+        is_new: Nothing was heard of it yet.
     """
 
     def __init__(self, button: str, debounce_ms: float = DEBOUNCE_MS) -> None:
         self.is_down = False
+        self.is_new = True
         self._timer = f"{button}.rest"
         self._debounce_ms = debounce_ms
         self._level = False
-        self._changed_at_s = float("-inf")
+        self._level_at_s = float("-inf")
+        self._edge_at_s = float("-inf")
 
     def edge(self, edge: ButtonEdge) -> list[Press | Release | StartTimer]:
         told: list[Press | Release | StartTimer] = []
-        rested = edge.at_s - self._changed_at_s >= self._debounce_ms / 1000
-        if rested:
+        rested = edge.at_s - self._edge_at_s >= self._debounce_ms / 1000
+        if rested and not edge.found:
             told += self._tell()  # the timer is late
-        self._level, self._changed_at_s = edge.pressed, edge.at_s
-        if rested:
+        if not edge.found:
+            self._edge_at_s = edge.at_s
+        if self._level is not edge.pressed:
+            self._level, self._level_at_s = edge.pressed, edge.at_s
+        if self.is_new or (rested and not edge.found):
             told += self._tell()
+        self.is_new = False
         if self._level is not self.is_down:
-            told.append(StartTimer(self._timer, self._debounce_ms))
+            told.append(StartTimer(self._timer, self._debounce_ms * REST_FACTOR))
         return told
 
     def timer(self, name: str) -> list[Press | Release]:
@@ -104,7 +112,7 @@ class Contact:
             return []
         self.is_down = self._level
         kind = Press if self.is_down else Release
-        return [kind(self._changed_at_s)]
+        return [kind(self._level_at_s)]
 
 
 class Gestures:
@@ -151,7 +159,7 @@ class Gestures:
     def edge(self, edge: ButtonEdge) -> list[Touch]:
         """Take an edge of this button."""
         touches: list[Touch] = []
-        if edge.found and edge.pressed and not self._contact.is_down:
+        if edge.found and edge.pressed and self._contact.is_new:
             self._stuck = True
             touches.append(Stuck(self._button))
         touches += self._follow(self._contact.edge(edge))

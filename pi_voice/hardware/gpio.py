@@ -24,7 +24,7 @@ from pi_voice.hardware.patterns import (
 )
 from pi_voice.hardware.pins import RETRY_S, Claim, pin_errors
 
-CHECK_S = 0.02  # read the level after the last edge, before the core believes it after 25 ms
+CHECK_S = 0.02  # read the level after the last edge, before the core believes it after 50 ms
 POLL_S = 0.25  # an edge that the kernel dropped must not leave a turn open
 STALE_S = 5.0  # an edge is never handed over later; then its time is of another clock
 PWM_HZ = 100  # the eye sees no flicker from here on; lgpio switches in software
@@ -137,7 +137,7 @@ class GpioButton:
             self._lose(name, error)
             return
         if pressed is not self._levels[name]:
-            self._mailbox.post(ButtonEdge(pressed, self._loop.time(), name))
+            self._mailbox.post(ButtonEdge(pressed, self._loop.time(), name, found=True))
         elif pressed:
             self._later(name, POLL_S, self._check)
 

@@ -127,7 +127,11 @@ class Claim(Generic[PartT]):
 
 def explain(what: str, pin: int, key: str, error: Exception) -> DeviceError:
     """Say what is wrong with a pin, and what to do."""
+    from gpiozero import GPIOPinInUse
+
     text = str(error)
+    if isinstance(error, GPIOPinInUse):
+        return DeviceError(what, "is taken by another part of this box", f"Change {key}")
     chips = glob.glob(CHIPS)
     if "busy" in text:
         holder = _holder(pin)
