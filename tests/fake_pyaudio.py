@@ -24,7 +24,9 @@ class FakeCard:
         counts: Channels with which it opens.
         refusal: Raised by every opening, as long as it is set.
         start_refusal: Raised by every start, as long as it is set.
-        streams: All that were ever opened.
+        attempts: How often somebody tried to open it.
+        attempts: How often somebody tried to open it.
+    streams: All that were ever opened.
     """
 
     name: str
@@ -35,6 +37,7 @@ class FakeCard:
     counts: tuple[int, ...] = (1, 2)
     refusal: OSError | None = None
     start_refusal: OSError | None = None
+    attempts: int = 0
     streams: list[FakeStream] = field(default_factory=list)
 
     @property
@@ -160,6 +163,7 @@ class _Library:
     def open(self, **wanted: Any) -> FakeStream:
         end = "input" if wanted.get("input") else "output"
         card = self._cards[wanted[f"{end}_device_index"]]
+        card.attempts += 1
         if card not in self._module.cards:
             raise OSError(-9996, "Invalid device")
         if card.refusal is not None:

@@ -14,11 +14,12 @@ from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.stream import Call, Patience, Stream
 from pi_voice.core.events import MicClosed, MicLost, MicOpened
 from pi_voice.frames import AudioFormat
-from tests.fake_pyaudio import FakeCard, FakePyAudio
+from tests.fake_pyaudio import BUSY, FakeCard, FakePyAudio, FakeStream
 from tests.listeners import Ear, running
 from tests.until import until
 
 BATCH = bytes(range(256)) * 15  # 1,920 samples: 40 ms at 48 kHz
+PATIENT = Patience(first_s=1000, silence_s=1000)  # the test decides when a card is lost
 GONE = "microphone 'mic' was taken away. Check its sound server; it is tried again by itself"
 
 
@@ -61,7 +62,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakePyAudio:
 
 
 @contextlib.asynccontextmanager
-async def scene(fake: FakePyAudio, patience: Patience | None = None) -> AsyncIterator[Scene]:
+async def scene(fake: FakePyAudio, patience: Patience = PATIENT) -> AsyncIterator[Scene]:
     sound = PortAudio()
     async with PyAudioMicrophone("mic", sound, patience=patience) as microphone:
         here = Scene(microphone, sound, fake)
@@ -157,7 +158,7 @@ async def test_a_stream_that_ends_is_lost_and_opened_again(fake: FakePyAudio) ->
 
 
 async def test_silence_of_the_callbacks_is_a_loss(fake: FakePyAudio) -> None:
-    async with scene(fake, Patience(silence_s=0.05)) as here:
+    async with scene(fake, Patience(first_s=1000, silence_s=0.05)) as here:
         await here.opened()
         await until(lambda: MicLost in here.ear.kinds())
     assert here.ear.reasons() == [
@@ -188,7 +189,7 @@ async def test_a_microphone_that_is_not_there_is_told_once_and_looked_for(
 
 async def test_another_reason_is_told(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
-        here.card.refusal = OSError(-9985, "Device unavailable")
+        here.card.refusal = BUSY
         here.microphone.open()
         await until(lambda: len(here.ear.events) == 1)
         here.card.refusal = OSError(-9999, "Unanticipated host error")
@@ -198,7 +199,7 @@ async def test_another_reason_is_told(fake: FakePyAudio) -> None:
 
 async def test_a_close_ends_the_search(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
-        here.card.refusal = OSError(-9985, "Device unavailable")
+        here.card.refusal = BUSY
         here.microphone.open()
         await until(lambda: here.ear.kinds() == [MicLost])
         await here.closed()
@@ -233,9 +234,32 @@ async def test_first_sound_that_comes_too_late_does_not_count(
         monkeypatch.setattr(here.sound, "close", close_while_it_calls)
         here.microphone.open()
         await here.runs(1)
-        here.card.refusal = OSError(-9985, "Device unavailable")
         here.card.stream.runs = False
-        await until(lambda: here.ear.kinds()[:3] == [MicLost, MicOpened, MicLost])
+        await until(lambda: here.ear.kinds() == [MicLost, MicOpened, MicLost])
+
+
+async def test_a_card_that_dies_of_its_first_sound_is_lost_each_time(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hear_once(stream: FakeStream) -> None:
+        stream.runs = True
+        stream.call(BATCH)
+        stream.runs = False
+
+    monkeypatch.setattr(FakeStream, "start_stream", hear_once)
+    async with scene(fake) as here:
+        here.microphone.open()
+        await until(lambda: here.ear.kinds()[:6] == [MicOpened, MicLost] * 3)
+
+
+async def test_what_was_open_before_does_not_count_in_the_next_opening(fake: FakePyAudio) -> None:
+    async with scene(fake) as here:
+        await here.opened()
+        await here.closed()
+        here.card.refusal = BUSY
+        here.microphone.open()
+        await until(lambda: MicLost in here.ear.kinds())
+    assert here.ear.kinds() == [MicOpened, MicClosed, MicLost]
 
 
 async def test_it_makes_room_for_a_new_list_of_cards_without_a_word(fake: FakePyAudio) -> None:

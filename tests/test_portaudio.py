@@ -8,7 +8,7 @@ import pytest
 
 from pi_voice.audio.cards import Direction
 from pi_voice.audio.portaudio import PortAudio
-from pi_voice.audio.stream import CardRequest
+from pi_voice.audio.stream import Call, CardRequest
 from pi_voice.errors import DeviceError
 from pi_voice.frames import AudioFormat
 from tests.fake_kernel import FakeKernel
@@ -95,6 +95,32 @@ def test_what_alsa_said_last_is_in_the_error(fake: FakePyAudio) -> None:
             "microphone 'mic' does not open (Unanticipated host error). "
             "Check its cable and its sound server; then run: pi-voice doctor"
         )
+
+
+def test_a_busy_card_is_tried_once_and_not_at_every_rate(fake: FakePyAudio) -> None:
+    fake.cards[0].refusal = BUSY
+    with PortAudio() as sound:
+        error_of(sound, MIC)
+    assert fake.cards[0].attempts == 1
+
+
+def test_what_arrives_during_the_close_is_dropped(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Call] = []
+
+    def hear(call: Call) -> bytes:
+        heard.append(call)
+        return b""
+
+    with PortAudio() as sound:
+        stream = sound.open(MIC)
+        stream.start(hear)
+        handle = fake.cards[0].stream
+        handle.call(bytes(3840))
+        monkeypatch.setattr(handle, "close", lambda: handle.call(bytes(3840)))
+        sound.close(stream)
+    assert len(heard) == 1
 
 
 def test_a_busy_card_names_its_holder(fake: FakePyAudio, pi: FakeKernel) -> None:

@@ -13,9 +13,10 @@ import pytest
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.speaker import PyAudioSpeaker
+from pi_voice.audio.stream import Patience
 from pi_voice.core.events import PlaybackEnded, PlaybackStarted, SpeakerLost
 from pi_voice.frames import WIRE
-from tests.fake_pyaudio import FakeCard, FakePyAudio
+from tests.fake_pyaudio import BUSY, FakeCard, FakePyAudio
 from tests.listeners import Mouth, running
 from tests.until import until
 
@@ -69,7 +70,9 @@ async def scene(fake: FakePyAudio, idle_s: float = 1000) -> AsyncIterator[Scene]
         return Playback(wire=WIRE, device_rate_hz=rate_hz, cushion_ms=0)
 
     sound = PortAudio()
-    async with PyAudioSpeaker("speaker", sound, make, idle_s=idle_s) as speaker:
+    patience = Patience(first_s=1000, silence_s=1000)  # the test decides when a card is lost
+    speaker = PyAudioSpeaker("speaker", sound, make, idle_s=idle_s, patience=patience)
+    async with speaker:
         here = Scene(speaker, sound, fake)
         async with running(here.mouth.listen()):
             yield here
@@ -100,12 +103,13 @@ async def test_a_turn_opens_the_card_before_the_reply_comes(fake: FakePyAudio) -
 
 async def test_mono_is_played_in_every_channel_of_the_card(fake: FakePyAudio) -> None:
     fake.cards[0].counts = (2,)
+    said = np.arange(1, WIRE.samples(40) + 1, dtype="<i2")
     async with scene(fake) as here:
-        here.speaker.play_sound(tone(40))
+        here.speaker.play_sound(said.tobytes())
         await here.runs()
-        heard = np.frombuffer(here.plays(60), "<i2").reshape(-1, 2)
-    assert np.array_equal(heard[:, 0], heard[:, 1])
-    assert heard.any()
+        heard = np.frombuffer(here.plays(40), "<i2").reshape(-1, 2)
+    assert np.array_equal(heard[:, 0], said)
+    assert np.array_equal(heard[:, 1], said)
 
 
 async def test_the_card_is_closed_after_a_rest_and_opened_again(fake: FakePyAudio) -> None:
@@ -175,7 +179,7 @@ async def test_what_nobody_can_hear_ends_where_it_was(fake: FakePyAudio) -> None
         here.speaker.play("two", tone(500))
         await here.runs()
         here.plays(100)
-        here.card.refusal = OSError(-9985, "Device unavailable")
+        here.card.refusal = BUSY
         here.card.stream.runs = False
         await until(lambda: here.mouth.kinds().count(PlaybackEnded) == 2)
     assert here.mouth.events[-2:] == [
@@ -184,8 +188,20 @@ async def test_what_nobody_can_hear_ends_where_it_was(fake: FakePyAudio) -> None
     ]
 
 
+async def test_what_left_for_the_card_was_heard_even_if_the_card_goes(fake: FakePyAudio) -> None:
+    async with scene(fake) as here:
+        here.speaker.play("one", tone(20))
+        here.speaker.end_item("one")
+        await here.runs()
+        here.card.stream.call(dac_s=0.9)
+        here.card.refusal = BUSY
+        here.card.stream.runs = False
+        await until(lambda: here.mouth.kinds()[-1:] == [PlaybackEnded])
+    assert here.mouth.events[-1] == PlaybackEnded("one", 20.0, interrupted=False)
+
+
 async def test_a_reply_that_ended_unheard_does_not_come_back(fake: FakePyAudio) -> None:
-    fake.cards[0].refusal = OSError(-9985, "Device unavailable")
+    fake.cards[0].refusal = BUSY
     async with scene(fake) as here:
         here.speaker.play("one", tone(500))
         await until(lambda: here.mouth.kinds() == [SpeakerLost, PlaybackEnded])
@@ -202,7 +218,7 @@ async def test_a_stop_without_a_card_ends_what_waits_at_once(
     fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pi_voice.audio.speaker.KEPT_S", 1000)
-    fake.cards[0].refusal = OSError(-9985, "Device unavailable")
+    fake.cards[0].refusal = BUSY
     async with scene(fake) as here:
         here.speaker.play("one", tone(500))
         await until(lambda: here.mouth.kinds() == [SpeakerLost])
@@ -231,7 +247,7 @@ async def test_a_card_that_goes_while_nothing_plays_is_no_news(fake: FakePyAudio
 
 
 async def test_a_speaker_that_is_missing_is_told_when_it_is_needed(fake: FakePyAudio) -> None:
-    fake.cards[0].refusal = OSError(-9985, "Device unavailable")
+    fake.cards[0].refusal = BUSY
     async with scene(fake) as here:
         here.speaker.prepare()
         await until(lambda: here.mouth.kinds() == [SpeakerLost])

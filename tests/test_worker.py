@@ -100,6 +100,7 @@ async def test_nobody_waits_for_a_card_that_never_answers(
     async with worker:
         worker.ask("open")
     assert "the card is held by its driver; leaving it behind" in caplog.text
+    assert [t.daemon for t in threading.enumerate() if t.name == "card"] == [True]
     answer.set()
     await until(lambda: diary.lines == ["in", "last", "out", "ended"])
 
