@@ -212,8 +212,9 @@ class Supervisor:
     def _left_s(self) -> float:
         """How long the session may still live."""
         expires_at_s = self._protocol.dialog.session.expires_at_s
-        # Theirs is a date; ours may be years off on a box without a battery for its clock.
-        left_s = SESSION_S if expires_at_s is None else expires_at_s - time.time()
+        if expires_at_s is None:
+            return SESSION_S
+        left_s = expires_at_s - time.time()  # theirs is a date; ours may be years off
         return left_s if RENEW_S < left_s <= SESSION_S else SESSION_S
 
     def _renew(self) -> None:
