@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from pi_voice.audio.resample import Resampler, to_mono
 from pi_voice.audio.vad import level_db
 from pi_voice.core.events import MicFrame, MicHeard
 from pi_voice.frames import DETECTOR, FRAME_MS, SAMPLE_BYTES, AudioBatch, AudioFormat
 from pi_voice.ports import SpeechDetector
+
+logger = logging.getLogger(__name__)
 
 
 class FrontEnd:
@@ -24,15 +28,15 @@ class FrontEnd:
         Args:
             wire: What the frames shall be; mono.
             detector: Asked once per whole frame.
-            channel: Which channel of the card to use, from 0; None averages them.
+            channel: Which channel of the card to use, from 0. None averages them, and so does a
+                card that has no such channel: heard in another way is better than not at all.
         """
         self._wire = wire
         self._detector = detector
-        self._channel = channel
+        self._wanted_channel = channel
         self._frame_bytes = wire.size_bytes(FRAME_MS)
         self._judged_bytes = DETECTOR.size_bytes(FRAME_MS)
-        self._format = wire
-        self._begin(wire)
+        self._adopt(wire)
 
     def process(self, batch: AudioBatch) -> MicHeard:
         """Give the frames that are complete by now.
@@ -42,10 +46,12 @@ class FrontEnd:
         frames: tuple[MicFrame, ...] = ()
         if batch.lost or batch.format != self._format:
             frames = self.flush().frames
-            self._begin(batch.format)
+        if batch.format != self._format:
+            self._adopt(batch.format)
+            self._tell_missing_channel()
         mono = to_mono(batch.pcm, batch.format.channels, self._channel)
-        self._batch_at_s, self._batch_begins = batch.at_s, self._native_samples
-        self._native_samples += len(mono) // SAMPLE_BYTES
+        self._batch_at_s, self._batch_begins = batch.at_s, self._taken
+        self._taken += len(mono) // SAMPLE_BYTES
         self._wire_pcm += self._to_wire.process(mono)
         self._judged_pcm += self._to_judged.process(mono)
         return MicHeard(frames + self._whole_frames())
@@ -55,51 +61,57 @@ class FrontEnd:
 
         The last frame is as short as what is left: nothing is invented, and nothing is lost.
         """
-        self._wire_pcm += self._to_wire.flush()
-        self._judged_pcm += self._to_judged.flush()
-        frames = list(self._whole_frames())
-        while self._wire_pcm:
-            frames.append(self._next_frame(speech=self._speech))
-        self._begin(self._format)
-        return MicHeard(tuple(frames))
+        self._wire_pcm += self._to_wire.flush() if self._taken else b""
+        frames = self._whole_frames()
+        while self._wire_pcm:  # too little for the detector, whose last word still holds
+            frames += (self._next_frame(),)
+        self.reset()
+        return MicHeard(frames)
 
     def reset(self) -> None:
         """Forget what is left over, as after a mute."""
-        self._begin(self._format)
-
-    def _begin(self, card: AudioFormat) -> None:
-        self._format = card
-        self._to_wire = Resampler(card.rate_hz, self._wire.rate_hz)
-        self._to_judged = Resampler(card.rate_hz, DETECTOR.rate_hz)
+        self._to_wire.reset()
+        self._to_judged.reset()
         self._wire_pcm = self._judged_pcm = b""
-        self._native_samples = self._wire_samples = 0
+        self._taken = self._given = 0
         self._batch_at_s, self._batch_begins = 0.0, 0
         self._speech = False
         self._detector.reset()
 
+    def _adopt(self, card: AudioFormat) -> None:
+        wanted = self._wanted_channel
+        self._channel = wanted if wanted is not None and wanted < card.channels else None
+        self._format = card
+        self._to_wire = Resampler(card.rate_hz, self._wire.rate_hz)
+        self._to_judged = Resampler(card.rate_hz, DETECTOR.rate_hz)
+        self.reset()
+
+    def _tell_missing_channel(self) -> None:
+        if self._wanted_channel is not None and self._channel is None:
+            logger.warning(
+                "the microphone has %d channels and no channel %d; using the average of all. "
+                "Set [audio] microphone_channel",
+                self._format.channels,
+                self._wanted_channel + 1,  # the configuration counts from 1
+            )
+
     def _whole_frames(self) -> tuple[MicFrame, ...]:
         frames = []
-        while self._is_ready():
-            judged, self._judged_pcm = self._split(self._judged_pcm, self._judged_bytes)
+        while self._has_whole_frame():
+            judged = self._judged_pcm[: self._judged_bytes]
+            self._judged_pcm = self._judged_pcm[self._judged_bytes :]
             self._speech = self._detector.hears_speech(judged)
-            frames.append(self._next_frame(speech=self._speech))
+            frames.append(self._next_frame())
         return tuple(frames)
 
-    def _is_ready(self) -> bool:
+    def _has_whole_frame(self) -> bool:
         wire, judged = len(self._wire_pcm), len(self._judged_pcm)
         return wire >= self._frame_bytes and judged >= self._judged_bytes
 
-    def _next_frame(self, *, speech: bool) -> MicFrame:
-        at_s = self._at_s(self._wire_samples - self._to_wire.delay_samples)
-        pcm, self._wire_pcm = self._split(self._wire_pcm, self._frame_bytes)
-        self._wire_samples += len(pcm) // SAMPLE_BYTES
-        return MicFrame(pcm, at_s, speech, level_db(pcm))
-
-    def _at_s(self, wire_sample: int) -> float:
-        """When a sample of the wire was taken, counted from the newest batch."""
-        native = wire_sample * self._format.rate_hz / self._wire.rate_hz
-        return self._batch_at_s + (native - self._batch_begins) / self._format.rate_hz
-
-    @staticmethod
-    def _split(pcm: bytes, size_bytes: int) -> tuple[bytes, bytes]:
-        return pcm[:size_bytes], pcm[size_bytes:]
+    def _next_frame(self) -> MicFrame:
+        since_begin_s = (self._given - self._to_wire.delay_samples) / self._wire.rate_hz
+        at_s = self._batch_at_s + since_begin_s - self._batch_begins / self._format.rate_hz
+        pcm = self._wire_pcm[: self._frame_bytes]
+        self._wire_pcm = self._wire_pcm[self._frame_bytes :]
+        self._given += len(pcm) // SAMPLE_BYTES
+        return MicFrame(pcm, at_s, self._speech, level_db(pcm))
