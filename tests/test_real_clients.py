@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # heavy: imported by the tests themselves
 
 HELLO = tone(700)
 SPOKEN = silence(300) + tone(900) + silence(500)
+LONG = tone(20_000)  # five seconds on the wire: time enough to interrupt on any machine
 PATIENCE_S = 60.0
 PUSH_TO_TALK: Any = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 SERVER_VAD = {"type": "server_vad", "silence_duration_ms": 300, "interrupt_response": True}
@@ -69,7 +70,7 @@ async def test_openai_hears_the_parrot() -> None:
 
 async def test_openai_interrupts() -> None:
     async with EmbeddedService() as service, openai_on(service) as connection:
-        await connection.input_audio_buffer.append(audio=base64_text(tone(8000)))
+        await connection.input_audio_buffer.append(audio=base64_text(LONG))
         await connection.input_audio_buffer.commit()
         await connection.response.create()
         _, delta = await heard_until(connection, "response.output_audio.delta")
@@ -81,7 +82,7 @@ async def test_openai_interrupts() -> None:
         assert done.response.status_details.reason == "client_cancelled"
         await connection.conversation.item.retrieve(item_id=delta.item_id)
         _, retrieved = await heard_until(connection, "conversation.item.retrieved")
-        assert base64.b64decode(retrieved.item.content[0].audio) == tone(8000)[: 120 * 48]
+        assert base64.b64decode(retrieved.item.content[0].audio) == LONG[: 120 * 48]
 
 
 async def test_openai_calls_a_function_and_updates_the_session() -> None:
@@ -170,7 +171,7 @@ async def test_agents_hear_the_parrot() -> None:
 
 async def test_agents_interrupt_by_talking_over_the_reply() -> None:
     async with EmbeddedService() as service, agents_on(service) as heard:
-        await heard.speak(tone(8000) + silence(300))
+        await heard.speak(LONG + silence(300))
         await until(lambda: heard.of("audio"))
         await heard.speak(SPOKEN)
         await until(lambda: heard.of("audio_interrupted"))
@@ -184,7 +185,7 @@ async def test_agents_interrupt_by_button() -> None:
     from agents.realtime import RealtimeModelSendInterrupt
 
     async with EmbeddedService() as service, agents_on(service) as heard:
-        await heard.speak(tone(8000) + silence(300))
+        await heard.speak(LONG + silence(300))
         await until(lambda: heard.of("audio"))
         button = RealtimeModelSendInterrupt(force_response_cancel=True)
         await heard.session.model.send_event(button)

@@ -14,9 +14,8 @@ START = service_config.initial("sess_1", "m", 1_800_000_000)
 
 
 def updated(session: Any, *, spoken: bool = False) -> Wire:
-    return service_config.updated(
-        START, {"type": "session.update", "session": session}, spoken=spoken
-    )
+    service_config.SESSION(session, "session")
+    return service_config.updated(START, session, spoken=spoken)
 
 
 def realtime(**fields: Any) -> Wire:

@@ -436,6 +436,8 @@ def test_a_rejected_update_changes_nothing() -> None:
 
 def test_the_voice_is_settled_once_it_was_heard() -> None:
     stage = Stage()
+    update = {"type": "realtime", "audio": {"output": {"voice": "sage"}}}
+    assert types(stage.send("session.update", session=update)) == ["session.updated"]
     stage.turn(HELLO)
     stage.send("response.create")
     stage.wait()

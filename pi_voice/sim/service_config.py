@@ -165,21 +165,17 @@ def initial(session_id: str, model: str, expires_at: int) -> Wire:
     }
 
 
-def updated(current: Wire, event: Wire, *, spoken: bool) -> Wire:
+def updated(current: Wire, change: Wire, *, spoken: bool) -> Wire:
     """The configuration after a `session.update`; only the fields that it names change.
 
     Args:
         current: The effective configuration, left as it is.
-        event: The client event.
+        change: The `session` of the client event, which SESSION has passed.
         spoken: The assistant has been heard, so its voice is settled.
 
     Raises:
-        Rejected: As the real service would; nothing was changed.
+        Rejected: Another voice comes too late; nothing was changed.
     """
-    record({"type": string, "event_id": string, "session": SESSION}, required=("session",))(
-        event, ""
-    )
-    change = event["session"]
     new: Wire = copy.deepcopy(current)
     for key, value in change.items():
         if key == "audio":

@@ -23,7 +23,7 @@ TRANSCRIBE_S = 0.1  # the transcript of a turn comes when its reply has begun
 BEGIN, END = "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"
 
 FIELDS: dict[str, dict[str, Check]] = {
-    "session.update": {"session": anything},  # service_config knows its fields
+    "session.update": {"session": service_config.SESSION},
     "input_audio_buffer.append": {"audio": string},
     "input_audio_buffer.commit": {},
     "input_audio_buffer.clear": {},
@@ -126,7 +126,7 @@ class ServiceSession:
     # -- client events
 
     def _update(self, event: Wire) -> None:
-        self.config = service_config.updated(self.config, event, spoken=self._spoken)
+        self.config = service_config.updated(self.config, event["session"], spoken=self._spoken)
         self._input.configure(self.config)
         self._send({"type": "session.updated", "session": self.config})
 

@@ -78,7 +78,7 @@ await done;
 found.parrot = audioSince(0).equals(hello);
 
 const first = next(ofType('response.output_audio.delta'));
-await speak(tone(8000));
+await speak(tone(20000));
 await first;
 done = next(ofType('response.done'));
 const truncated = next(ofType('conversation.item.truncated'));
