@@ -1,5 +1,7 @@
 """The transport layer."""
 
+from msgspec import UNSET
+
 from pi_voice.transport.contracts import (
     AlreadyConnectedError,
     NotConnectedError,
@@ -11,6 +13,7 @@ from pi_voice.transport.contracts import (
 from pi_voice.transport.layer import WebSocketTransport
 
 __all__ = [
+    "UNSET",
     "AlreadyConnectedError",
     "NotConnectedError",
     "RealtimeConnection",
