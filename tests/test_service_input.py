@@ -33,6 +33,14 @@ def test_a_turn_can_end_in_the_middle_of_an_append() -> None:
     assert buffer.take() == tone(300)[200 * 48 :]
 
 
+def test_a_turn_lies_between_its_beginning_and_its_end() -> None:
+    buffer = InputBuffer(config())
+    list(buffer.append(tone(500), 1.0))
+    buffer.begin(100.0)
+    assert buffer.take(300.0) == tone(500)[100 * 48 : 300 * 48]
+    assert buffer.duration_ms == 200.0
+
+
 def test_the_time_of_the_first_byte_is_that_of_the_append_it_came_with() -> None:
     buffer = InputBuffer(config())
     for second in range(5):

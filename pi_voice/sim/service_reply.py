@@ -38,7 +38,7 @@ class Reply:
 
     wire: Wire
     request: Wire
-    in_conversation: bool = True
+    in_conversation: bool
     cancelled: str | None = None
     tokens_in: int = 0
     tokens_out: int = 0
@@ -76,7 +76,7 @@ class ReplyWriter:
             "usage": None,
             "metadata": request.get("metadata"),
         }
-        return Reply(wire, request, in_conversation=conversation_id is not None)
+        return Reply(wire, request, conversation_id is not None)
 
     def write(self, reply: Reply, content: Saying | Call) -> Iterator[Step]:
         turn = content.turn if isinstance(content, Saying) else None
