@@ -1,0 +1,273 @@
+"""From the names in the configuration to the parts; the only file that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pi_voice import drivers, service
+from pi_voice.audio.frontend import FrontEnd
+from pi_voice.audio.microphone import PyAudioMicrophone
+from pi_voice.audio.playback import Playback
+from pi_voice.audio.portaudio import PortAudio
+from pi_voice.audio.resample import Resampler
+from pi_voice.audio.sounds import Sounds
+from pi_voice.audio.speaker import PyAudioSpeaker
+from pi_voice.audio.vad import SpeechGate
+from pi_voice.core.actions import Pattern
+from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
+from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
+from pi_voice.core.conversation import Rules
+from pi_voice.core.device import Device
+from pi_voice.core.gestures import Gesture, Timing
+from pi_voice.credentials import KeyFile
+from pi_voice.daemon import Daemon, Parts
+from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.hardware.absent import NoButton, NoLeds
+from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
+from pi_voice.hardware.patterns import LIGHTS, Look
+from pi_voice.ports import Button, Leds, SpeechDetector
+from pi_voice.settings import Settings
+from pi_voice.sim.microphone import SimMicrophone
+from pi_voice.sim.panel import SimButton, SimLeds
+from pi_voice.sim.server import EmbeddedService
+from pi_voice.sim.speaker import SimSpeaker
+from pi_voice.transport.auth import ApiKey, TokenCommand, TokenUrl
+from pi_voice.transport.link import LinkSettings, ServiceLink
+from pi_voice.turns import TurnLog
+
+EMBEDDED = "embedded"
+G711 = AudioFormat(8_000)  # what the link makes G.711 of
+SIM_SPEAKER_HZ = 48_000  # as most cards have it
+
+
+def wire(settings: Settings) -> AudioFormat:
+    """What device and link exchange."""
+    return WIRE if settings.service.format == "pcm" else G711
+
+
+def activation(settings: Settings) -> Activation:
+    mode, hot = settings.activation.mode, settings.activation.hot
+    if mode == "push_to_talk":
+        return PushToTalk(hot=hot)
+    if mode == "toggle":
+        return Toggle(hot=hot)
+    return VoiceActivated(over_replies=settings.audio.echo == "hardware")
+
+
+def device(settings: Settings) -> Device:
+    turn = settings.activation
+    rules = Rules(
+        wire=wire(settings),
+        pre_roll_ms=turn.pre_roll_ms,
+        tail_ms=turn.tail_ms,
+        shortest_turn_ms=turn.shortest_turn_ms,
+        longest_turn_ms=turn.longest_turn_s * 1000,
+        reply_timeout_ms=turn.reply_timeout_s * 1000,
+        remote_unmute=settings.privacy.remote_unmute,
+    )
+    return Device(activation(settings), rules, bindings(settings))
+
+
+def bindings(settings: Settings) -> Bindings:
+    button = settings.button
+    wishes = {
+        Gesture.HOLD: button.hold,
+        Gesture.TAP: button.tap,
+        Gesture.DOUBLE: button.double,
+        Gesture.LONG: button.long,
+    }
+    timing = Timing(button.debounce_ms, button.tap_ms, button.double_ms, button.long_ms)
+    return Bindings({gesture: wish for gesture, wish in wishes.items() if wish}, timing)
+
+
+def front_end(settings: Settings) -> FrontEnd:
+    channel = settings.audio.microphone_channel
+    return FrontEnd(wire(settings), detector(settings), None if channel is None else channel - 1)
+
+
+def detector(settings: Settings) -> SpeechDetector:
+    wanted = settings.detector
+    if drivers.is_own(wanted.driver):
+        folder = settings.device.drivers
+        made: SpeechDetector = drivers.load("detector", wanted.driver, folder)(wanted)
+        return made
+    return SpeechGate(
+        mode=wanted.aggressiveness,
+        margin_db=wanted.margin_db,
+        hangover_ms=wanted.hangover_ms,
+    )
+
+
+def playback(settings: Settings) -> Callable[[int], Playback]:
+    """Makes the playback for a card of so many samples per second."""
+
+    def make(rate_hz: int) -> Playback:
+        cushion_ms = settings.audio.cushion_ms
+        made = Playback(wire=wire(settings), device_rate_hz=rate_hz, cushion_ms=cushion_ms)
+        made.volume = settings.audio.volume / 100
+        return made
+
+    return make
+
+
+def buttons(settings: Settings) -> Button:
+    driver = settings.button.driver
+    if driver == "none":
+        return NoButton()
+    if drivers.is_own(driver):
+        made: Button = drivers.load("button", driver, settings.device.drivers)(settings.button)
+        return made
+    pins = {
+        TALK: (settings.button.pin, "[button] pin"),
+        MUTE_BUTTON: (settings.mute_button.pin, "[mute_button] pin"),
+        MUTE_SWITCH: (settings.mute_switch.pin, "[mute_switch] pin"),
+    }
+    lines = [ButtonLine(name, pin, key) for name, (pin, key) in pins.items() if pin is not None]
+    return GpioButton(lines, pulled_up=settings.button.pull == "up")
+
+
+def leds(settings: Settings) -> Leds:
+    lights = settings.leds
+    if lights.driver == "none":
+        return NoLeds()
+    if drivers.is_own(lights.driver):
+        made: Leds = drivers.load("leds", lights.driver, settings.device.drivers)(lights)
+        return made
+    pins = lights.pins if lights.driver == "rgb" else (lights.pin,)
+    look = Look(lights.patterns, lights.brightness, lights.night, lights.night_brightness)
+    return GpioLed(pins, mic_pin=lights.mic_pin, look=look)
+
+
+def sounds(settings: Settings) -> Sounds:
+    cues = settings.cues
+    return Sounds(wire(settings), gain=cues.volume / 100 if cues.enabled else 0.0)
+
+
+def light_name(pattern: Pattern) -> str:
+    """How the light of a pattern looks, in words."""
+    return LIGHTS[pattern]
+
+
+def api_key(settings: Settings) -> ApiKey | None:
+    """How the key is found; the embedded service needs none."""
+    wanted = settings.service
+    if wanted.url == EMBEDDED:
+        return None
+    if wanted.token_command:
+        return TokenCommand(wanted.token_command)
+    if wanted.token_url:
+        return TokenUrl(wanted.token_url)
+    return KeyFile(wanted.api_key_file)
+
+
+def link(settings: Settings, url: str) -> ServiceLink:
+    wanted = settings.service
+    return ServiceLink(
+        LinkSettings(
+            url=url,
+            model=wanted.model,
+            api_key=api_key(settings),
+            headers={name: secret.reveal() for name, secret in wanted.headers.items()},
+            voice=wanted.voice,
+            instructions=wanted.instructions,
+            transcription=wanted.transcription,
+            speed=wanted.speed,
+            noise_reduction=wanted.noise_reduction,
+            max_output_tokens=wanted.max_output_tokens,
+            encoding=wanted.format,
+        )
+    )
+
+
+def resampled(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
+    """A whole recording at another rate, mono."""
+    resampler = Resampler(from_hz, to_hz)
+    return resampler.process(pcm) + resampler.flush()
+
+
+def hardware(settings: Settings, url: str) -> Parts:
+    """The parts of a real box.
+
+    Args:
+        settings: All of them.
+        url: Of the service; that of an embedded one is known only when it runs.
+    """
+    sound, audio = PortAudio(), settings.audio
+    return Parts(
+        microphone=PyAudioMicrophone(audio.microphone, sound, batch_ms=audio.batch_ms),
+        front_end=front_end(settings),
+        speaker=PyAudioSpeaker(
+            audio.speaker, sound, playback(settings), idle_s=audio.speaker_idle_s
+        ),
+        button=buttons(settings),
+        leds=leds(settings),
+        link=link(settings, url),
+        sounds=sounds(settings),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A device whose microphone, speaker, button and lights are made of memory."""
+
+    daemon: Daemon
+    microphone: SimMicrophone
+    speaker: SimSpeaker
+    button: SimButton
+    leds: SimLeds
+    service: EmbeddedService
+    log: TurnLog
+
+
+@asynccontextmanager
+async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Simulation]:
+    """A device in a simulated room, on a service of its own.
+
+    Args:
+        settings: Everything but the hardware.
+        card: Rate and channels of the microphone.
+    """
+    async with EmbeddedService() as embedded:
+        microphone = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms)
+        speaker = SimSpeaker(playback(settings)(SIM_SPEAKER_HZ), rate_hz=SIM_SPEAKER_HZ)
+        button, lights = SimButton(), SimLeds()
+        parts = Parts(
+            microphone=microphone,
+            front_end=front_end(settings),
+            speaker=speaker,
+            button=button,
+            leds=lights,
+            link=link(settings, embedded.url),
+            sounds=sounds(settings),
+        )
+        log = TurnLog(wire(settings))
+        daemon = Daemon(device(settings), parts, watch=log)
+        yield Simulation(daemon, microphone, speaker, button, lights, embedded, log)
+
+
+def run(settings: Settings) -> None:
+    """Be the device until SIGTERM."""
+    service.configure_logging(settings.log.level)
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        url = settings.service.url
+        if url == EMBEDDED:
+            url = (await stack.enter_async_context(EmbeddedService())).url
+        await service.run(Daemon(device(settings), hardware(settings, url)))
+
+
+def serve(port: int) -> None:
+    """Be the embedded service until somebody ends it."""
+    asyncio.run(_serve(port))
+
+
+async def _serve(port: int) -> None:
+    async with EmbeddedService(port=port) as embedded:
+        print(f"Any Realtime client can connect to {embedded.url}; end with Ctrl-C")
+        await asyncio.Event().wait()

@@ -1,0 +1,243 @@
+"""The whole device on simulated time: daemon, link, service; only the network is memory."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from pi_voice import build
+from pi_voice.build import Simulation
+from pi_voice.core.actions import Pattern
+from pi_voice.core.events import Cue, Wish
+from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.settings import Settings
+from pi_voice.sim.clock import VirtualLoop
+from pi_voice.sim.microphone import Utterance
+from pi_voice.sim.wav import read_wav
+from tests.until import until
+
+pytestmark = pytest.mark.virtual
+
+CARD = AudioFormat(24_000)  # the rate of the wire: what is spoken can be compared sample by sample
+SPEECH = build.resampled(
+    read_wav(Path(str(files("pi_voice.sim") / "hello.wav"))).mono, 16_000, CARD.rate_hz
+)
+
+
+@asynccontextmanager
+async def box(mode: str = "push_to_talk", card: AudioFormat = CARD) -> AsyncIterator[Simulation]:
+    """A device that is online and idle."""
+    settings = Settings()
+    settings = replace(settings, activation=replace(settings.activation, mode=mode))
+    async with build.simulation(settings, card) as made:
+        running = asyncio.create_task(made.daemon.run())
+        try:
+            await made.leds.shows(Pattern.IDLE)
+            yield made
+        finally:
+            made.daemon.stop()
+            await running
+
+
+async def speak(here: Simulation, pcm: bytes = SPEECH) -> Utterance:
+    here.button.press()
+    await here.leds.mic(is_open=True)
+    said = await here.microphone.say(pcm, here.microphone.format.rate_hz)
+    here.button.release()
+    return said
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_the_service_receives_what_was_spoken_sample_for_sample() -> None:
+    async with box() as here:
+        said = await speak(here)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        (turn,) = here.service.sessions[0].turns
+        assert said.heard_whole
+        assert bytes(said.heard) in turn.pcm
+
+
+async def test_the_reply_is_heard_from_its_first_to_its_last_sample() -> None:
+    async with box() as here:
+        await speak(here)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        (turn,) = here.log.turns
+        sent_ms = WIRE.duration_ms(len(here.service.sessions[0].turns[0].pcm))
+        assert turn.received_ms == sent_ms
+        assert turn.heard_ms == pytest.approx(sent_ms, abs=0.1)
+
+
+async def test_three_turns_in_a_row_are_three_replies() -> None:
+    async with box() as here:
+        for _ in range(3):
+            await speak(here)
+            await here.leds.shows(Pattern.IDLE, within_s=60)
+        assert [turn.status for turn in here.service.sessions[0].turns] == ["completed"] * 3
+        assert len(here.log.turns) == 3
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_a_press_is_followed_by_silence_within_60_ms(frozen: bool) -> None:
+    chance, gaps_ms = random.Random(7), []
+    for _ in range(20):
+        async with box() as here:
+            await speak(here)
+            await here.leds.shows(Pattern.SPEAKING)
+            await asyncio.sleep(chance.uniform(0.3, 2.5))
+            if frozen:
+                await here.service.freeze()
+            pressed_s = now_s()
+            await here.button.hold(60)
+            await asyncio.sleep(1.0)
+            silent_s = here.speaker.loud_until(pressed_s) or pressed_s
+            gaps_ms.append((silent_s - pressed_s) * 1000)
+            here.service.thaw()
+    assert sorted(gaps_ms)[18] <= 60
+    assert max(gaps_ms) <= 100
+
+
+async def test_the_service_is_told_what_was_heard_within_40_ms() -> None:
+    chance = random.Random(11)
+    for _ in range(20):
+        async with box() as here:
+            await speak(here)
+            await here.leds.shows(Pattern.SPEAKING)
+            await asyncio.sleep(chance.uniform(0.3, 2.5))
+            await here.button.hold(60)
+            session = here.service.sessions[0]
+            await until(lambda s=session: s.truncations)
+            (turn,) = here.log.turns
+            assert turn.first_heard_s is not None
+            assert turn.interrupted_s is not None
+            ended_s = here.speaker.loud_until(turn.interrupted_s) or turn.interrupted_s
+            heard_ms = (ended_s - turn.first_heard_s) * 1000
+            assert session.truncations[0].audio_end_ms == pytest.approx(heard_ms, abs=40)
+
+
+async def test_nothing_reaches_the_service_while_muted() -> None:
+    async with box() as here:
+        here.daemon.post(Cue(Wish.MUTE, now_s(), local=True))
+        before = here.service.audio_received_bytes
+        here.button.press()
+        await here.microphone.say(SPEECH, CARD.rate_hz)
+        here.button.release()
+        assert here.service.audio_received_bytes == before
+        assert not here.microphone.is_open
+
+
+async def test_mute_in_mid_word_closes_the_handle_and_nothing_is_answered() -> None:
+    async with box() as here:
+        here.button.press()
+        await here.leds.mic(is_open=True)
+        here.microphone.say(SPEECH, CARD.rate_hz)
+        await asyncio.sleep(1.0)
+        here.daemon.post(Cue(Wish.MUTE, now_s(), local=True))
+        await here.leds.mic(is_open=False)
+        received = here.service.audio_received_bytes
+        await asyncio.sleep(10.0)
+        assert here.service.audio_received_bytes == received
+        assert not here.service.sessions[0].turns
+
+
+async def test_a_question_asked_during_a_short_outage_arrives_whole() -> None:
+    async with box() as here:
+        here.button.press()
+        await here.leds.mic(is_open=True)
+        said = here.microphone.say(SPEECH, CARD.rate_hz)
+        await asyncio.sleep(1.0)
+        here.service.cut()
+        await said
+        here.button.release()
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        (turn,) = here.service.sessions[-1].turns
+        assert bytes(said.heard) in turn.pcm
+        assert len(here.service.sessions) == 2
+
+
+async def test_a_long_outage_is_shown_and_over_when_the_network_is_back() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with box() as here:
+        loop.network.cut()
+        loop.network.refuse()
+        await here.leds.shows(Pattern.OFFLINE)
+        await asyncio.sleep(120.0)
+        loop.network.heal()
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        await speak(here)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        assert here.service.sessions[-1].turns[0].status == "completed"
+
+
+async def test_an_unplugged_microphone_ends_the_turn_and_works_again() -> None:
+    async with box() as here:
+        here.button.press()
+        await here.leds.mic(is_open=True)
+        here.microphone.unplug()
+        await here.leds.shows(Pattern.FAULT)
+        here.button.release()
+        here.microphone.plug_in()
+        await speak(here)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        assert here.service.sessions[0].turns[0].status == "completed"
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_any_card_gives_a_whole_turn(rate_hz: int, channels: int) -> None:
+    card = AudioFormat(rate_hz, channels)
+    pcm = build.resampled(SPEECH, CARD.rate_hz, rate_hz)
+    async with box(card=card) as here:
+        said = await speak(here, pcm)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        spoken_ms = (said.ends_s - said.began_s) * 1000
+        sent_ms = WIRE.duration_ms(len(here.service.sessions[0].turns[0].pcm))
+        assert said.heard_whole
+        assert spoken_ms <= sent_ms <= spoken_ms + 400
+
+
+async def test_a_hands_free_turn_has_its_first_and_its_last_word() -> None:
+    async with box("voice") as here:
+        await here.leds.mic(is_open=True)
+        await asyncio.sleep(2.0)
+        said = await here.microphone.say(SPEECH, CARD.rate_hz)
+        await here.leds.shows(Pattern.SPEAKING)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        (turn,) = here.service.sessions[0].turns
+        assert loud_part(bytes(said.heard)) in turn.pcm
+
+
+def loud_part(pcm: bytes) -> bytes:
+    """From the first to the last loud sample."""
+    samples = array("h", pcm)
+    loud = [index for index, sample in enumerate(samples) if abs(sample) > 300]
+    return samples[loud[0] : loud[-1] + 1].tobytes()
+
+
+async def test_toggle_needs_no_holding() -> None:
+    async with box("toggle") as here:
+        await here.button.hold(80)
+        await here.leds.mic(is_open=True)
+        await here.microphone.say(SPEECH, CARD.rate_hz)
+        await here.button.hold(80)
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+        assert here.service.sessions[0].turns[0].status == "completed"
+
+
+async def test_the_microphone_light_is_the_open_handle() -> None:
+    async with box() as here:
+        for _ in range(3):
+            await speak(here)
+            await here.leds.shows(Pattern.IDLE, within_s=60)
+            assert here.leds.mic_is_open is here.microphone.is_open is False
