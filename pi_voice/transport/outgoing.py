@@ -1,0 +1,89 @@
+"""What the device says, in order, also while a whole turn is sent again over a slow network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum, auto
+
+
+class Step(Enum):
+    """What the device does beside sending sound."""
+
+    COMMIT = auto()
+    CLEAR = auto()
+    MUTE = auto()
+    UNMUTE = auto()
+
+
+GATE = (Step.MUTE, Step.UNMUTE)
+
+
+class Outgoing:
+    """Performs at once what comes, unless something waits: then behind it.
+
+    Only a turn that is sent again waits, for the network to take one piece after the other: it
+    comes faster than any network, and nothing of it may be dropped.
+    """
+
+    def __init__(
+        self, perform: Callable[[bytes | Step], None], drain: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Start empty.
+
+        Args:
+            perform: Sends sound, or does a step.
+            drain: Returns when the network took what was sent, or is gone.
+        """
+        self._perform = perform
+        self._drain = drain
+        self._waiting: deque[bytes | Step] = deque()
+        self._pump: asyncio.Task[None] | None = None
+
+    def put(self, what: bytes | Step) -> None:
+        if self._waiting:
+            self._waiting.append(what)
+        else:
+            self._perform(what)
+
+    def put_slowly(self, pieces: Iterable[bytes]) -> None:
+        """Send pieces at the pace of the network."""
+        self._waiting.extend(pieces)
+        if self._waiting and (self._pump is None or self._pump.done()):
+            self._pump = asyncio.get_running_loop().create_task(self._send_waiting())
+
+    def cancel_turns(self) -> None:
+        """Forget the turns that wait as a whole; one that was begun must be cleared."""
+        if Step.COMMIT not in self._waiting:
+            return
+        gates = []
+        while Step.COMMIT in self._waiting:
+            what = self._waiting.popleft()
+            if what in GATE:
+                gates.append(what)
+        self._waiting.extendleft(reversed([Step.CLEAR, *gates]))
+
+    def discard_sound(self) -> None:
+        """Forget the sound that waits and belongs to no turn yet."""
+        kept: deque[bytes | Step] = deque()
+        while self._waiting and self._waiting[-1] is not Step.COMMIT:
+            what = self._waiting.pop()
+            if isinstance(what, Step):
+                kept.appendleft(what)
+        self._waiting.extend(kept)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    async def aclose(self) -> None:
+        self.clear()
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            await self._drain()
+            if self._waiting:
+                self._perform(self._waiting.popleft())
