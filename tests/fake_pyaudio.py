@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pi_voice.audio.stream import Patience
+
+PATIENT = Patience(first_s=1000, silence_s=1000, window_s=1000)  # the test decides what is lost
 NOW = 1000.0  # what the card says the time is; only differences mean anything
 BUSY = OSError(-9985, "Device unavailable")
 

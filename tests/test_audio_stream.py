@@ -11,11 +11,10 @@ from pi_voice.audio.cards import Direction
 from pi_voice.audio.stream import Call, CardRequest, Patience, Stream
 from pi_voice.errors import DeviceError
 from pi_voice.frames import AudioFormat
-from tests.fake_pyaudio import FakeCard, FakePyAudio, FakeStream
+from tests.fake_pyaudio import PATIENT, FakeCard, FakePyAudio, FakeStream
 
 BATCH = bytes(range(256)) * 15  # 1,920 samples: 40 ms at 48 kHz
 LENGTH_S = 0.04
-PATIENT = Patience(first_s=1000, silence_s=1000)
 
 
 class Opened:

@@ -14,12 +14,11 @@ from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.stream import Call, Patience, Stream
 from pi_voice.core.events import MicClosed, MicLost, MicOpened
 from pi_voice.frames import AudioFormat
-from tests.fake_pyaudio import BUSY, FakeCard, FakePyAudio, FakeStream
+from tests.fake_pyaudio import BUSY, PATIENT, FakeCard, FakePyAudio, FakeStream
 from tests.listeners import Ear, running
 from tests.until import until
 
 BATCH = bytes(range(256)) * 15  # 1,920 samples: 40 ms at 48 kHz
-PATIENT = Patience(first_s=1000, silence_s=1000)  # the test decides when a card is lost
 GONE = "microphone 'mic' was taken away. Check its sound server; it is tried again by itself"
 
 
@@ -158,7 +157,7 @@ async def test_a_stream_that_ends_is_lost_and_opened_again(fake: FakePyAudio) ->
 
 
 async def test_silence_of_the_callbacks_is_a_loss(fake: FakePyAudio) -> None:
-    async with scene(fake, Patience(first_s=1000, silence_s=0.05)) as here:
+    async with scene(fake, Patience(first_s=1000, silence_s=0.05, window_s=1000)) as here:
         await here.opened()
         await until(lambda: MicLost in here.ear.kinds())
     assert here.ear.reasons() == [

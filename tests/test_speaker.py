@@ -13,10 +13,9 @@ import pytest
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.speaker import PyAudioSpeaker
-from pi_voice.audio.stream import Patience
 from pi_voice.core.events import PlaybackEnded, PlaybackStarted, SpeakerLost
 from pi_voice.frames import WIRE
-from tests.fake_pyaudio import BUSY, FakeCard, FakePyAudio
+from tests.fake_pyaudio import BUSY, PATIENT, FakeCard, FakePyAudio
 from tests.listeners import Mouth, running
 from tests.until import until
 
@@ -70,8 +69,7 @@ async def scene(fake: FakePyAudio, idle_s: float = 1000) -> AsyncIterator[Scene]
         return Playback(wire=WIRE, device_rate_hz=rate_hz, cushion_ms=0)
 
     sound = PortAudio()
-    patience = Patience(first_s=1000, silence_s=1000)  # the test decides when a card is lost
-    speaker = PyAudioSpeaker("speaker", sound, make, idle_s=idle_s, patience=patience)
+    speaker = PyAudioSpeaker("speaker", sound, make, idle_s=idle_s, patience=PATIENT)
     async with speaker:
         here = Scene(speaker, sound, fake)
         async with running(here.mouth.listen()):
