@@ -102,6 +102,7 @@ SHORT, SECOND, LENGTHY = (0, 120), (250, 350), (0, 2000)
         ([HOLD, TAP, DOUBLE], [SHORT], "down up tap"),
         ([HOLD, TAP, DOUBLE], [SHORT, SECOND], "down up down up double"),
         ([HOLD, TAP, DOUBLE], [SHORT, (200, 900)], "down up down tap hold up"),
+        ([HOLD, TAP, DOUBLE], [SHORT, (400, 550)], "down up down up double"),
         ([HOLD, TAP, DOUBLE], [SHORT, (500, 600)], "down up tap down up tap"),
         ([HOLD, TAP, DOUBLE], [SHORT, SECOND, (500, 550)], "down up down up double down up tap"),
         ([TAP, LONG], [SHORT], "down up tap"),
@@ -246,6 +247,12 @@ def test_a_press_whose_edge_was_lost_is_told_when_its_level_was_read_and_rested(
     assert contact.timer("talk.rest") == [Press(1.0)]
 
 
+def test_reading_the_level_is_no_bounce() -> None:
+    contact = Contact("talk")
+    contact.edge(ButtonEdge(pressed=False, at_s=1.0, found=True))
+    assert contact.edge(ButtonEdge(pressed=True, at_s=1.001)) == [Press(1.001)]
+
+
 def test_a_switch_that_is_closed_at_boot_is_closed() -> None:
     switch = Contact("switch")
     assert switch.edge(ButtonEdge(pressed=True, at_s=0.0, found=True)) == [Press(0.0)]
@@ -265,7 +272,9 @@ def test_timing_comes_from_outside() -> None:
     timing = Timing(debounce_ms=5, tap_ms=50, double_ms=60, long_ms=70)
     button = Gestures("x", [HOLD, TAP, DOUBLE], timing)
     assert StartTimer("x.limit", 50) in button.edge(ButtonEdge(True, 0.0))
-    assert StartTimer("x.again", 60) in button.edge(ButtonEdge(False, 0.03))
+    released = button.edge(ButtonEdge(False, 0.03))
+    assert StopTimer("x.limit") in released
+    assert StartTimer("x.again", 60) in released
     long = Gestures("x", [LONG], timing)
     assert StartTimer("x.limit", 70) in long.edge(ButtonEdge(True, 0.0))
 

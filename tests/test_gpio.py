@@ -354,6 +354,7 @@ async def test_a_steady_light_is_dimmed_when_the_night_begins(header: MockFactor
     look = Look(night="22:00-07:00", night_brightness=10)
     async with GpioLed([27], look=look, minute=lambda: wall.minute) as leds:
         leds.show_mic(is_open=True)
+        await asyncio.sleep(1)
         assert level(header, 27) == 1
         wall.minute = 1320
         await until(lambda: level(header, 27) == pytest.approx(0.1), within_s=61)
@@ -401,11 +402,15 @@ async def test_a_light_that_breaks_is_taken_again(
         raise OSError(5, "Input/output error")
 
     async with GpioLed([27], mic_pin=25) as leds:
+        leds.show(Pattern.LISTENING)
+        leds.show_mic(is_open=True)
         with monkeypatch.context() as broken:
             broken.setattr(MockPWMPin, "_set_state", fail)
-            leds.show(Pattern.LISTENING)
-            leds.show_mic(is_open=True)
+            leds.show_mic(is_open=False)
+            leds.show(Pattern.OPENING)
             await asyncio.sleep(1)
             assert len(leds.problems) == 2
+            leds.show(Pattern.LISTENING)
+            leds.show_mic(is_open=True)
         await until(lambda: not leds.problems, within_s=RETRY_S + 1)
         assert [level(header, pin) for pin in (27, 25)] == [1, 1]

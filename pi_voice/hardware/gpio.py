@@ -122,9 +122,9 @@ class GpioButton:
             self._mailbox.post(ButtonEdge(bool(state) is not self._pulled_up, at_s, name))
 
         self._handlers[name] = changed  # gpiozero holds it by a weak reference
-        device.pin.bounce = None  # gpiozero's own debouncing loses presses
-        device.pin.edges = "both"
-        device.pin.when_changed = changed
+        device.pin.when_changed = (
+            changed  # both edges; gpiozero's own debouncing would lose presses
+        )
         found = ButtonEdge(device.is_active, self._loop.time(), name, found=True)
         self._mailbox.post(found)
 
@@ -216,8 +216,7 @@ class GpioLed:
         for timer in self._timers.values():
             timer.cancel()
         for claim in self._claims():
-            self._set(claim, 0.0)
-            claim.close()
+            claim.close()  # which lets go of the pin, so the light is off
 
     def show(self, pattern: Pattern) -> None:
         self._pattern = pattern
@@ -291,8 +290,7 @@ class GpioLed:
     def _later(self, after_s: float, do: Callable[[], None]) -> None:
         if do in self._timers:
             self._timers[do].cancel()
-        if self._is_entered:
-            self._timers[do] = self._loop.call_later(after_s, do)
+        self._timers[do] = self._loop.call_later(after_s, do)
 
 
 def _switched(pin: int, factory: Any) -> Any:
