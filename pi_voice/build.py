@@ -35,7 +35,8 @@ from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.sim.speaker import SimSpeaker
 from pi_voice.transport.auth import ApiKey, TokenCommand, TokenUrl
-from pi_voice.transport.link import LinkSettings, ServiceLink
+from pi_voice.transport.link import ServiceLink
+from pi_voice.transport.link_settings import LinkSettings
 from pi_voice.turns import TurnLog
 
 EMBEDDED = "embedded"
@@ -178,6 +179,8 @@ def link(settings: Settings, url: str) -> ServiceLink:
             noise_reduction=wanted.noise_reduction,
             max_output_tokens=wanted.max_output_tokens,
             encoding=wanted.format,
+            language=settings.device.language,
+            device_id=settings.device.name,
         )
     )
 

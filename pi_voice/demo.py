@@ -25,6 +25,7 @@ HELLO = files("pi_voice.sim") / "hello.wav"
 Mode = Literal["push_to_talk", "toggle", "voice"]
 TAP_MS = 60.0  # a quick finger; far below what counts as a turn
 MID_REPLY = 0.4  # of the reply is heard when somebody interrupts it
+ARRIVED_S = 0.3  # what was sent before the mute has arrived by then
 PATIENCE_S = 30.0  # beyond the length of what is said; then the reply does not come
 
 
@@ -123,6 +124,7 @@ class Person:
 
     async def is_muted_while_saying(self, speech: Recording) -> None:
         """Say something to a muted box: nothing of it may leave."""
+        await asyncio.sleep(ARRIVED_S)
         before = self._box.service.audio_received_bytes
         self._wish(Wish.MUTE)
         self._box.button.press()
