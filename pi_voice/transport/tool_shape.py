@@ -94,7 +94,13 @@ def _approval(given: Any) -> Any:
 
 
 def _filter(given: Any, where: str) -> Json:
-    fields = _snake(given, where) if isinstance(given, Mapping) else {"tool_names": list(given)}
+    if isinstance(given, list | tuple):
+        return {"tool_names": list(given)}
+    if not isinstance(given, Mapping):
+        raise TransportError(
+            f"{where} takes tool_names or read_only, not {given!r}", retryable=False
+        )
+    fields = _snake(given, where)
     unknown = sorted(set(fields) - {"tool_names", "read_only"})
     if unknown:
         raise TransportError(f"{where} has an unknown key {unknown[0]!r}", retryable=False)
