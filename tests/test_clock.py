@@ -2,16 +2,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import ssl
 import threading
 import time
+from collections.abc import AsyncIterator
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 
+from pi_voice.frames import AudioBatch
 from pi_voice.sim.clock import HORIZON_S, START_S, Deadlock, VirtualLoop, run
+from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.network import Network
+from pi_voice.sim.panel import SimButton
+from pi_voice.sim.speaker import SimSpeaker
+from tests.test_sim_speaker import Queue
 
 
 @pytest.mark.virtual
@@ -198,3 +207,45 @@ async def busy_hour() -> list[tuple[float, str]]:
 
 def test_the_same_program_has_the_same_trace() -> None:
     assert run(busy_hour()) == run(busy_hour())
+
+
+async def box(seed: int) -> list[tuple[float, object]]:
+    """A microphone that streams over a socket to a speaker, while somebody plays with a button."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.network.delay_ms = 23
+    trace: list[tuple[float, object]] = []
+    microphone = SimMicrophone(seed=seed, drift_ppm=150)
+    button = SimButton(bounces=random.Random(seed))
+    speaker = SimSpeaker(Queue(), drift_ppm=-150)
+
+    async def note(source: AsyncIterator[object]) -> None:
+        async for event in source:
+            trace.append((loop.time(), event))
+
+    async def hear(connection: ServerConnection) -> None:
+        async for message in connection:
+            assert isinstance(message, bytes)
+            speaker.play("a", message * 3)
+            trace.append((loop.time(), message))
+
+    async with microphone, button, speaker, serve(hear, "127.0.0.1", 80, compression=None):
+        async with connect("ws://localhost", compression=None, proxy=None) as link:
+            tasks = [asyncio.ensure_future(note(s.events())) for s in (button, speaker)]
+            microphone.open()
+            async for event in microphone.events():
+                if isinstance(event, AudioBatch):
+                    await link.send(event.pcm)
+                    await button.hold(20)
+                if len(trace) > 500:
+                    break
+            trace.append((loop.time(), speaker.heard))
+            for task in tasks:
+                task.cancel()
+    return trace
+
+
+def test_cards_sockets_and_bouncing_buttons_have_the_same_trace_each_time() -> None:
+    first, second, other = run(box(1)), run(box(1)), run(box(2))
+    assert first == second
+    assert first != other

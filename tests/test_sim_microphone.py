@@ -95,6 +95,19 @@ async def test_nothing_is_heard_after_it_was_closed() -> None:
 
 
 @pytest.mark.virtual
+async def test_a_batch_that_is_full_in_the_moment_of_closing_is_not_delivered() -> None:
+    microphone = SimMicrophone()
+    async with heard(microphone) as listener:
+        await until(lambda: len(listener.batches) == 1)
+        first = microphone.clock.count(listener.batches[0].at_s)
+        closed_s = microphone.clock.time_s(first + 10 * 640)
+        asyncio.get_running_loop().call_at(closed_s, microphone.close)
+        await asyncio.sleep(5)
+        assert listener.all[-1] == MicClosed()
+        assert microphone.delivered == 9 * 640
+
+
+@pytest.mark.virtual
 @pytest.mark.parametrize(
     ("rate_hz", "drift_ppm", "for_s"),
     [
@@ -222,6 +235,7 @@ async def test_a_room_is_quiet_but_never_digitally_silent() -> None:
         await asyncio.sleep(5)
     assert all(any(batch.pcm) for batch in listener.batches)
     assert set(array("h", listener.pcm)) == set(range(-3, 4))
+    assert len({batch.pcm for batch in listener.batches[:50]}) == 50
     assert -90 < microphone.level_db < -75
 
 
@@ -342,6 +356,8 @@ async def test_a_pulled_cable_is_noticed_said_once_and_mended_by_plugging_in() -
         await asyncio.sleep(1)
         microphone.unplug()
         before = len(listener.batches)
+        await asyncio.sleep(0.4)
+        assert listener.events == [MicOpened()]
         await asyncio.sleep(60)
         assert listener.events == [MicOpened(), GONE]
         assert len(listener.batches) == before

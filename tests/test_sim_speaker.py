@@ -333,10 +333,28 @@ async def test_a_stall_that_ends_before_it_was_noticed_is_none() -> None:
 
 
 @pytest.mark.virtual
+async def test_a_stall_that_ends_later_still_costs_the_handle_and_plays_nothing_of_the_past() -> (
+    None
+):
+    queue = Queue()
+    speaker = SimSpeaker(queue)
+    async with heard(speaker) as listener:
+        speaker.stall()
+        await asyncio.sleep(0.1)
+        before = len(queue.pulls)
+        speaker.recover()
+        speaker.play("a", counting(RATE_HZ))
+        await asyncio.sleep(0.3)
+        assert len(queue.pulls) == before
+        await asyncio.sleep(5)
+        assert listener.events == [GONE, PlaybackEnded("a", 0.0, True)]
+        assert speaker.is_open
+
+
+@pytest.mark.virtual
 async def test_what_is_to_be_played_without_a_card_ends_unheard() -> None:
     speaker = SimSpeaker(Playback(wire=WIRE, device_rate_hz=RATE_HZ))
     speaker.unplug()
-    speaker.stall(handles=0)
     async with heard(speaker, opened=False) as listener:
         speaker.play("a", counting(240_000))
         await asyncio.sleep(5)

@@ -94,6 +94,30 @@ def test_closing_delivers_everything_that_was_written() -> None:
     assert played(scene) == 5_000_000
 
 
+def test_a_closing_connection_is_lost_only_after_everything_left() -> None:
+    async def scene(here: Streams, there: Streams) -> tuple[bool, bool]:
+        here[1].write(bytes(20_000_000))
+        here[1].close()
+        lost = asyncio.ensure_future(here[1].wait_closed())
+        await asyncio.sleep(0.05)
+        early = lost.done()
+        await there[0].read()
+        await until(lost.done)
+        return early, lost.done()
+
+    assert played(scene) == (False, True)
+
+
+def test_aborting_drops_what_did_not_leave() -> None:
+    async def scene(here: Streams, there: Streams) -> tuple[bool, int]:
+        here[1].write(bytes(20_000_000))
+        end = here[1].transport
+        end.abort()
+        return 0 < len(await there[0].read()) < 20_000_000, end.get_write_buffer_size()
+
+    assert played(scene) == (True, 0)
+
+
 def test_whoever_aborts_is_the_end_of_the_file_for_the_other() -> None:
     async def scene(here: Streams, there: Streams) -> bytes:
         here[1].write(b"last")

@@ -88,7 +88,7 @@ class Flow:
         return self._path.stalled or self.receiver.is_paused
 
     def _loses(self) -> bool:
-        if self._path.swallowing and not self._dead:
+        if self._path.swallowing:
             self.kill()
         return self._dead
 
@@ -111,10 +111,7 @@ class Flow:
         self.unsent_bytes -= len(data)
         begin_s = max(self._loop.time(), self._wire_free_s)
         self._wire_free_s = begin_s + len(data) / self._path.bytes_per_s
-        arrival_s = self._wire_free_s + self._path.delay_ms / 1000
-        if self._travelling:
-            arrival_s = max(arrival_s, self._travelling[-1][0])
-        self._travelling.append((arrival_s, data))
+        self._travelling.append((self._wire_free_s + self._path.delay_ms / 1000, data))
         self._travelling_bytes += len(data)
 
     def _arrive(self) -> None:
