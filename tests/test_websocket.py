@@ -29,7 +29,7 @@ KEY = "sk-a-secret-that-nobody-shall-see"
 FRAME = b'{"audio":"' + b"A" * 1280 + b'"}'
 NAME = "service.example"
 
-Lookup = Callable[[str], str]
+Names = dict[str, Callable[[], str]]
 
 
 async def echo(there: ServerConnection) -> None:
@@ -63,9 +63,9 @@ async def refusing(status: int, body: bytes = b"", **headers: str) -> AsyncItera
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], str]]:
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     """What the name service answers; what is missing is unknown to it."""
-    table: dict[str, Callable[[], str]] = {}
+    table: Names = {}
 
     def getaddrinfo(host: str, port: object, **_: object) -> list[tuple[object, ...]]:
         if host not in table:
@@ -210,9 +210,9 @@ async def secured(certificate: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: dict[str, Lookup]) -> None:
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: Names) -> None:
     """Trust the certificates of the tests, and know where their service is."""
-    names[NAME] = lambda: "127.0.0.1"  # type: ignore[assignment,misc]
+    names[NAME] = lambda: "127.0.0.1"
     bundle = tmp_path / "trusted.pem"
     bundle.write_text("".join(path.read_text() for path in TLS.glob("*.pem")))
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
@@ -256,7 +256,7 @@ async def test_a_certificate_that_proves_nothing_is_refused(
 
 
 async def test_a_certificate_of_nobody_we_know_is_refused(
-    names: dict[str, Callable[[], str]],
+    names: Names,
 ) -> None:
     names[NAME] = lambda: "127.0.0.1"
     async with secured("good") as url:
@@ -315,14 +315,14 @@ async def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert str(error) == "the proxy refused to connect (407). Check https_proxy and its password"
 
 
-async def test_an_unknown_name_is_told(names: dict[str, Callable[[], str]]) -> None:
+async def test_an_unknown_name_is_told(names: Names) -> None:
     error = await refused(f"wss://{NAME}/v1?key={KEY}")
     assert str(error) == (
         f"cannot find '{NAME}' on the network. Check the internet connection and its DNS"
     )
 
 
-async def test_a_dead_name_service_is_given_up_in_time(names: dict[str, Callable[[], str]]) -> None:
+async def test_a_dead_name_service_is_given_up_in_time(names: Names) -> None:
     answer = threading.Event()
     names[NAME] = lambda: "127.0.0.1" if answer.wait(60) else ""
     error = await refused(f"wss://{NAME}", open_timeout_s=0.1)
@@ -332,7 +332,7 @@ async def test_a_dead_name_service_is_given_up_in_time(names: dict[str, Callable
 
 @pytest.mark.usefixtures("trusted")
 async def test_the_address_that_worked_helps_when_the_name_service_is_dead(
-    names: dict[str, Callable[[], str]],
+    names: Names,
 ) -> None:
     dialer, answer = Dialer(), threading.Event()
     async with secured("good") as url:
@@ -345,7 +345,7 @@ async def test_the_address_that_worked_helps_when_the_name_service_is_dead(
 
 @pytest.mark.usefixtures("trusted")
 async def test_a_slow_name_service_is_asked_once_and_waited_for(
-    names: dict[str, Callable[[], str]],
+    names: Names,
 ) -> None:
     dialer, answer, asked = Dialer(), threading.Event(), []
 
@@ -366,7 +366,7 @@ async def test_a_slow_name_service_is_asked_once_and_waited_for(
 
 @pytest.mark.usefixtures("trusted")
 async def test_a_broken_address_is_overtaken_by_one_that_works(
-    names: dict[str, Callable[[], str]],
+    names: Names,
 ) -> None:
     names[NAME] = lambda: "127.0.0.77 127.0.0.1"
     async with secured("good") as url, connected(url) as socket:
