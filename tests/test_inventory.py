@@ -84,6 +84,18 @@ def test_a_card_that_is_not_there_is_never_replaced_by_another(pi: FakeKernel) -
     )
 
 
+@pytest.mark.parametrize("wanted", ["hw:1,0", "plughw:1", "1"])
+def test_a_number_is_refused_because_it_changes(pi: FakeKernel, wanted: str) -> None:
+    assert refusal(inventory(pi), wanted) == (
+        f"microphone {wanted!r} is a number, and the next boot may count the cards differently. "
+        'Set [audio] microphone = "hw:CARD=Device"'
+    )
+
+
+def test_the_number_of_no_card_is_refused_too(pi: FakeKernel) -> None:
+    assert refusal(inventory(pi), "hw:7").endswith("differently. Run: pi-voice devices")
+
+
 def test_a_machine_without_any_says_so(tmp_path: Path) -> None:
     assert refusal(Inventory((), (), FakeKernel(tmp_path).kernel), "default") == (
         "microphone 'default' not found; I see no microphone at all. Run: pi-voice devices"
@@ -127,6 +139,18 @@ def test_a_card_that_the_user_may_not_open(pi: FakeKernel, monkeypatch: pytest.M
         f"microphone 'hw:CARD=Device' may not be used by {user}. "
         f"Run: sudo usermod -aG audio {user}; then log in again"
     )
+
+
+def test_a_user_without_a_name_is_told_by_number(
+    pi: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    said = refusal(inventory(pi, HEADPHONES), "hw:CARD=Device")
+    assert f"may not be used by uid {os.getuid()}. Run: sudo usermod" in said
 
 
 def test_a_card_that_is_there_for_the_kernel_alone(pi: FakeKernel) -> None:

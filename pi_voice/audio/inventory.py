@@ -23,6 +23,7 @@ _GENERIC = re.compile(
     r"dmix|dsnoop|a52|jack|oss|usbstream|lavrate|samplerate|speex(rate)?|(up|vdown)mix"
 )
 _OF_CARD = re.compile(r"\((?:plug)?hw:(\d+),(\d+)\)$")  # plughw where PA_ALSA_PLUGHW is set
+_NUMBER = re.compile(r"(?:(?:plug)?hw:)?(\d+)(?:,\d+)?")  # "hw:1,0": what others use
 _CARD_ID = re.compile(r"(?:(?:plug)?hw:)?CARD=([^,]+)(?:,DEV=(\d+))?")
 
 
@@ -82,8 +83,10 @@ class Inventory:
             direction: Which end is needed.
 
         Raises:
-            DeviceError: Not there, in use, not permitted, or more than one.
+            DeviceError: Not there, in use, not permitted, more than one, or only a number.
         """
+        if number := _NUMBER.fullmatch(wanted):
+            raise self._number(wanted, direction, int(number[1]))
         usable = [pcm for pcm in self.pcms if pcm.channels(direction)]
         for fits in _tests(wanted, direction):
             found = [pcm for pcm in usable if fits(pcm, self.card_of(pcm))]
@@ -105,7 +108,7 @@ class Inventory:
         if not nodes:
             return DeviceError(name, f"is a card without a {direction}", LIST_THEM)
         if not any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
-            user = getpass.getuser()
+            user = _user()
             fix = f"Run: sudo usermod -aG audio {user}; then log in again"
             return DeviceError(name, f"may not be used by {user}", fix)
         if holder := self.kernel.holder(card, direction):
@@ -130,6 +133,12 @@ class Inventory:
             [card for card in self.cards if card.number not in numbers],
             self.kernel,
         )
+
+    def _number(self, wanted: str, direction: Direction, number: int) -> DeviceError:
+        card = next((card for card in self.cards if card.number == number), None)
+        name = f'Set [audio] {direction} = "{card_name(card, self.cards)}"' if card else LIST_THEM
+        fact = "is a number, and the next boot may count the cards differently"
+        return DeviceError(f"{direction} {wanted!r}", fact, name)
 
     def _missing(self, wanted: str, direction: Direction) -> DeviceError:
         name = f"{direction} {wanted!r}"
@@ -188,3 +197,10 @@ def _part(wanted: str, pcm: Pcm, card: Card | None) -> bool:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry in /etc/passwd, as containers have
+        return f"uid {os.getuid()}"
