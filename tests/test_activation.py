@@ -48,6 +48,20 @@ def test_voice_needs_a_new_beginning_after_its_own_reply() -> None:
     assert policy.gate(frame(3.02), Turn.IDLE) is Wish.TALK
 
 
+def test_who_talks_right_after_a_reply_is_heard_once_the_room_is_quiet() -> None:
+    policy = VoiceActivated()
+    policy.gate(frame(1.0, speech=False), Turn.SPEAKING)
+    wishes = [policy.gate(frame(1.02), Turn.IDLE) for _ in range(VoiceActivated.DEAF_FRAMES + 2)]
+    assert wishes == [None] * VoiceActivated.DEAF_FRAMES + [Wish.TALK, None]
+
+
+def test_the_last_sound_of_a_reply_is_no_turn() -> None:
+    policy = VoiceActivated()
+    policy.gate(frame(1.0, speech=False), Turn.SPEAKING)
+    policy.gate(frame(1.02), Turn.IDLE)
+    assert {policy.gate(frame(1.04, speech=False), Turn.IDLE) for _ in range(20)} == {None}
+
+
 def test_a_press_ends_a_reply_in_voice_mode() -> None:
     policy = VoiceActivated()
     assert policy.gate(PRESS, Turn.SPEAKING) is Wish.INTERRUPT

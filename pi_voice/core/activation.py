@@ -79,12 +79,13 @@ class VoiceActivated:
 
     keeps_open = True
     outlasts_release = True
-    DEAF_FRAMES = 15  # 300 ms: what the speaker's buffer and the room still hold of a reply
+    DEAF_FRAMES = 8  # 160 ms: what card and room still hold when the last sample was played
 
     def __init__(self, *, over_replies: bool = False) -> None:
         self._over_replies = over_replies
         self._deaf_frames = 0
         self._heard_speech = False
+        self._begun = False  # since the last reply, and not told yet
 
     def gate(self, event: Press | Release | MicFrame, turn: Turn) -> Wish | None:
         if isinstance(event, Press):
@@ -94,12 +95,16 @@ class VoiceActivated:
         return None
 
     def _hear(self, frame: MicFrame, turn: Turn) -> Wish | None:
-        if turn is Turn.SPEAKING and not self._over_replies:
-            self._deaf_frames = self.DEAF_FRAMES
-        elif self._deaf_frames:
-            self._deaf_frames -= 1
         began = frame.speech and not self._heard_speech
         self._heard_speech = frame.speech
         if turn is Turn.LISTENING:
             return None if frame.speech else Wish.DONE
-        return Wish.TALK if began and not self._deaf_frames else None
+        if turn is Turn.SPEAKING and not self._over_replies:
+            self._deaf_frames, self._begun = self.DEAF_FRAMES, False
+            return None
+        self._begun = frame.speech and (self._begun or began)
+        if self._deaf_frames:
+            self._deaf_frames -= 1
+            return None
+        begun, self._begun = self._begun, False
+        return Wish.TALK if begun else None
