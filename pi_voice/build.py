@@ -29,7 +29,7 @@ from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
 from pi_voice.hardware.patterns import LIGHTS, Look
 from pi_voice.ports import Button, Leds, SpeechDetector
-from pi_voice.settings import Settings
+from pi_voice.config import Settings
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService

@@ -12,7 +12,7 @@ from pi_voice import __version__
 from pi_voice.errors import PiVoiceError
 
 if TYPE_CHECKING:
-    from pi_voice.settings import Settings
+    from pi_voice.config import Settings
 
 CONFIG = Path("/etc/pi-voice/config.toml")
 MODES = ("push_to_talk", "voice", "toggle")
@@ -91,8 +91,8 @@ def _config(options: argparse.Namespace) -> int:
 
 
 def _settings(path: Path | None) -> Settings:
-    from pi_voice import config, settings
+    from pi_voice import config
 
     if path is None and not CONFIG.exists():
-        return settings.Settings()
+        return config.Settings()
     return config.load(path or CONFIG)

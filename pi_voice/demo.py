@@ -17,7 +17,7 @@ from pi_voice.core.events import Cue, Wish
 from pi_voice.demo_view import Outcome, Screen, TurnOutcome, table
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import AudioFormat
-from pi_voice.settings import Settings
+from pi_voice.config import Settings
 from pi_voice.sim.microphone import Utterance
 from pi_voice.sim.wav import Recording, read_wav, write_wav
 

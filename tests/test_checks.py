@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_voice import checks
+from pi_voice.config import checks
 
 
 @pytest.mark.parametrize(

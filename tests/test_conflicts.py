@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from pi_voice import config
-from pi_voice.conflicts import conflicts
+from pi_voice.config.conflicts import conflicts
+from pi_voice.config.settings import Settings
 from pi_voice.errors import ConfigError
-from pi_voice.settings import Settings
 
 
 def test_what_ships_has_no_conflict() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_voice import checks
+from pi_voice.config import checks
 from pi_voice.core.actions import Pattern
 from pi_voice.hardware.patterns import (
     COLOURS,

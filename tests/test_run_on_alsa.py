@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pi_voice import build
+from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.daemon import Daemon
-from pi_voice.settings import Settings
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
 from tests.rigs.sound.card import SoundCard
@@ -63,5 +63,7 @@ async def test_a_sentence_in_the_room_comes_back_out_of_the_speaker(
             await leds.shows(Pattern.IDLE, within_s=60)
         daemon.stop()
         await running
-    said = np.frombuffer(build.resampled(samples(HELLO).astype("<i2").tobytes(), 16_000, RATE_HZ), "<i2")
+    said = np.frombuffer(
+        build.resampled(samples(HELLO).astype("<i2").tobytes(), 16_000, RATE_HZ), "<i2"
+    )
     assert likeness(said.astype(np.float64), samples(reply)) > 0.95

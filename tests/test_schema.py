@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import pytest
 
+from pi_voice.config.schema import Rule, Secret, UnfitError, bounds, choices, convert, nearest
 from pi_voice.core.events import Wish
-from pi_voice.schema import Rule, Secret, UnfitError, bounds, choices, convert, nearest
 
 FREE = Rule("")
 

@@ -9,11 +9,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from pi_voice import config, schema
+from pi_voice import config
+from pi_voice.config import schema
+from pi_voice.config.schema import Rule, Secret
+from pi_voice.config.settings import Button, Limits, Prices, Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Wish
-from pi_voice.schema import Rule, Secret
-from pi_voice.settings import Button, Limits, Prices, Settings
 
 REFERENCE = Path(__file__).parents[1] / "config" / "config.toml"
 

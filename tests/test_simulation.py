@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import pytest
 
 from pi_voice import build
 from pi_voice.build import Simulation
+from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
+from pi_voice.demo import Mode
 from pi_voice.frames import WIRE, AudioFormat
-from pi_voice.settings import Settings
 from pi_voice.sim.clock import VirtualLoop
 from pi_voice.sim.microphone import Utterance
 from pi_voice.sim.wav import read_wav
@@ -33,7 +35,7 @@ SPEECH = build.resampled(
 
 
 @asynccontextmanager
-async def box(mode: str = "push_to_talk", card: AudioFormat = CARD) -> AsyncIterator[Simulation]:
+async def box(mode: Mode = "push_to_talk", card: AudioFormat = CARD) -> AsyncIterator[Simulation]:
     """A device that is online and idle."""
     settings = Settings()
     settings = replace(settings, activation=replace(settings.activation, mode=mode))
@@ -116,7 +118,7 @@ async def test_the_service_is_told_what_was_heard_within_40_ms() -> None:
             await asyncio.sleep(chance.uniform(0.3, 2.5))
             await here.button.hold(60)
             session = here.service.sessions[0]
-            await until(lambda s=session: s.truncations)
+            await until(partial(len, session.truncations))
             (turn,) = here.log.turns
             assert turn.first_heard_s is not None
             assert turn.interrupted_s is not None

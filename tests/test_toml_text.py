@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_voice.schema import Secret
-from pi_voice.toml_text import key_text, line_numbers, value_text
+from pi_voice.config.schema import Secret
+from pi_voice.config.toml_text import key_text, line_numbers, value_text
 
 
 def test_lines_are_found_through_every_way_to_write_a_key() -> None:

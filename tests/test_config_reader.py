@@ -12,11 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pi_voice import config
-from pi_voice.core.actions import Pattern
-from pi_voice.core.events import Wish
-from pi_voice.errors import EXIT_CONFIG, ConfigError
-from pi_voice.schema import MASK, Secret, nearest
-from pi_voice.settings import (
+from pi_voice.config.schema import MASK, Secret, nearest
+from pi_voice.config.settings import (
     Audio,
     Button,
     Leds,
@@ -25,7 +22,10 @@ from pi_voice.settings import (
     Service,
     Settings,
 )
-from pi_voice.toml_text import value_text
+from pi_voice.config.toml_text import value_text
+from pi_voice.core.actions import Pattern
+from pi_voice.core.events import Wish
+from pi_voice.errors import EXIT_CONFIG, ConfigError
 
 REFERENCE = (Path(__file__).parents[1] / "config" / "config.toml").read_text()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pi_voice.config.settings import Settings
+from pi_voice.config.toml_text import KeyPath
 from pi_voice.core.events import Wish
-from pi_voice.settings import Settings
-from pi_voice.toml_text import KeyPath
 
 SPI_PINS = {"apa102": (10, 11), "ws2812": (10,)}  # data, and the clock where the strip has one
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin
 
-from pi_voice.conflicts import conflicts
+from pi_voice.config.conflicts import conflicts
+from pi_voice.config.schema import Rule, Secret, UnfitError, choices, convert, nearest
+from pi_voice.config.settings import VERSION, Settings
+from pi_voice.config.tables import default_of, hints, rule_of, title
+from pi_voice.config.toml_text import KeyPath, key_text, line_numbers, value_text
 from pi_voice.errors import ConfigError
-from pi_voice.schema import Rule, Secret, UnfitError, bounds, choices, convert, nearest
-from pi_voice.settings import VERSION, Settings
-from pi_voice.toml_text import KeyPath, key_text, line_numbers, value_text
 
 KEY_LIKE = re.compile(r"\b[se]k[-_][\w-]+")  # a key in the wrong place must not reach a log
 SHOWN = 60  # letters of a wrong value that a person needs to find it again
@@ -79,23 +79,6 @@ def _lower(sentence: str | None) -> str:
     return sentence[:1].lower() + sentence[1:] if sentence else "cannot be read"
 
 
-@functools.cache
-def _hints(table: type) -> dict[str, Any]:
-    return get_type_hints(table)
-
-
-def _rule(key: Field[Any]) -> Rule:
-    return cast(Rule, key.metadata["rule"])
-
-
-def _default(key: Field[Any]) -> Any:
-    return key.default if key.default_factory is MISSING else key.default_factory()
-
-
-def _title(path: KeyPath) -> str:
-    return f"[{'.'.join(map(key_text, path))}]" if path else ""
-
-
 def _shown(value: object) -> str:
     text = KEY_LIKE.sub("…", value_text(value))
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
@@ -156,15 +139,15 @@ class _Reader:
 
     def _add(self, path: KeyPath, text: str) -> None:
         self._wrong.add(path)
-        title = f"{_title(path[:-1])} " if len(path) > 1 else ""
-        self._problems.append((self._line(path), f"{self._name}: {title}{text}"))
+        table = f"{title(path[:-1])} " if len(path) > 1 else ""
+        self._problems.append((self._line(path), f"{self._name}: {table}{text}"))
 
     def _said(self, path: KeyPath, settings: Settings) -> str:
         value = functools.reduce(getattr, path, cast(Any, settings))
         return f"{key_text(path[-1])} = {_shown(value if value is not None else 'none')}"
 
     def _where(self, path: KeyPath, settings: Settings) -> str:
-        return f"{_title(path[:-1])} {self._said(path, settings)} ({self._place(path)})"
+        return f"{title(path[:-1])} {self._said(path, settings)} ({self._place(path)})"
 
     def _table(self, table: type, raw: Mapping[str, object], path: KeyPath) -> object:
         known = {key.name: key for key in fields(cast(Any, table))}
@@ -179,18 +162,18 @@ class _Reader:
         return table(**values)
 
     def _value(self, key: Field[Any], table: type, raw: object, path: KeyPath) -> object:
-        kind = _hints(table)[key.name]
+        kind = hints(table)[key.name]
         if is_dataclass(kind):
             return self._subtable(cast(type, kind), raw, path)
         if get_origin(kind) is Mapping:
-            return self._entries(kind, raw, _rule(key), path)
-        return self._setting(kind, raw, _rule(key), path, default=_default(key))
+            return self._entries(kind, raw, rule_of(key), path)
+        return self._setting(kind, raw, rule_of(key), path, default=default_of(key))
 
     def _subtable(self, table: type, raw: object, path: KeyPath) -> object:
         if isinstance(raw, Mapping):
             return self._table(table, raw, path)
         self._report(
-            path, f"{key_text(path[-1])} = {_shown(raw)}", f"must be a table; write {_title(path)}"
+            path, f"{key_text(path[-1])} = {_shown(raw)}", f"must be a table; write {title(path)}"
         )
         return table()
 
@@ -236,93 +219,14 @@ class _Reader:
         else:
             fix = f"known are: {', '.join(known)}"
         path = (*path, name)
-        what = f"table {_title(path)}" if isinstance(raw, Mapping) else f"key {name!r}"
+        what = f"table {title(path)}" if isinstance(raw, Mapping) else f"key {name!r}"
         self._add(path, f"unknown {what} (line {self._line(path)}); {fix}")
 
 
 def _keys() -> dict[str, set[str]]:
     """The keys of each table of the file."""
     return {
-        key.name: {inner.name for inner in fields(_hints(Settings)[key.name])}
+        key.name: {inner.name for inner in fields(hints(Settings)[key.name])}
         for key in fields(Settings)
-        if is_dataclass(_hints(Settings)[key.name])
+        if is_dataclass(hints(Settings)[key.name])
     }
-
-
-def dump(settings: Settings) -> str:
-    """Write the settings that are in force as TOML that `parse` reads back; secrets are masked."""
-    return "\n".join(_dumped(settings, ())).strip() + "\n"
-
-
-def _dumped(table: Any, path: KeyPath) -> Iterator[str]:
-    inner: list[tuple[str, object]] = []
-    for key in fields(table):
-        value = getattr(table, key.name)
-        if is_dataclass(value) or isinstance(value, Mapping):
-            inner.append((key.name, value))
-        else:
-            yield f"{key.name} = {value_text(_rule(key).none if value is None else value)}"
-    for name, value in inner:
-        yield from _dumped_table(value, (*path, name))
-
-
-def _dumped_table(value: object, path: KeyPath) -> Iterator[str]:
-    if is_dataclass(value):
-        yield f"\n{_title(path)}"
-        yield from _dumped(value, path)
-        return
-    items = cast(Mapping[str, object], value)
-    plain = {name: item for name, item in items.items() if not is_dataclass(item)}
-    if plain:
-        yield f"\n{_title(path)}"
-        yield from (f"{key_text(name)} = {value_text(item)}" for name, item in plain.items())
-    for name, item in items.items():
-        if is_dataclass(item):
-            yield from _dumped_table(item, (*path, name))
-
-
-def markdown_table() -> str:
-    """The configuration table of the README: every key, its default, what may be written, why."""
-    rows = ["| key | default | what it does |", "|---|---|---|"]
-    rows += (
-        f"| `{key}` | {f'`{default}`' if default else ''} | {text} |"
-        for key, default, text in _rows(Settings, ())
-    )
-    return "\n".join(rows) + "\n"
-
-
-def _rows(table: type, path: KeyPath) -> Iterator[tuple[str, str, str]]:
-    for key in fields(cast(Any, table)):
-        kind = _hints(table)[key.name]
-        if is_dataclass(kind):
-            yield from _rows(cast(type, kind), (*path, key.name))
-        elif get_origin(kind) is Mapping:
-            yield from _entry_rows(kind, _rule(key), (*path, key.name))
-        else:
-            default = _rule(key).none if key.default is None else key.default
-            yield _name((*path, key.name)), value_text(default), _meaning(kind, _rule(key), default)
-
-
-def _entry_rows(kind: Any, rule: Rule, path: KeyPath) -> Iterator[tuple[str, str, str]]:
-    key_kind, value_kind = get_args(kind)
-    if is_dataclass(value_kind):
-        yield from _rows(cast(type, value_kind), (*path, "MODEL"))
-    else:
-        names = choices(key_kind, rule)
-        known = f"; known are {', '.join(names)}" if names else ""
-        yield _name((*path, "…")), "", f"{rule.doc}{known}"
-
-
-def _name(path: KeyPath) -> str:
-    return f"[{'.'.join(path[:-1])}] {path[-1]}" if len(path) > 1 else path[0]
-
-
-def _meaning(kind: Any, rule: Rule, default: object) -> str:
-    others = (word for word in choices(kind, rule) if word != str(default))
-    words = [f'"{word}"' for word in others if word not in rule.doc]
-    allowed = [f"GPIO {rule.low:g}–{rule.high:g}"] if rule.limit else []
-    if math.isfinite(rule.low) and not rule.limit:
-        allowed.append(bounds(rule))
-    if words:
-        allowed.append(" or ".join(words))
-    return f"{rule.doc} ({'; '.join(allowed)})" if allowed else rule.doc

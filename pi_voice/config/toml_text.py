@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import PurePath
 
-from pi_voice.schema import Secret
+from pi_voice.config.schema import Secret
 
 KeyPath = tuple[str, ...]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pi_voice import checks
+from pi_voice.config import checks
+from pi_voice.config.schema import Secret, entries, setting
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Wish
-from pi_voice.schema import Secret, entries, setting
 
 VERSION = 1
 SERVICE_URL = "wss://api.openai.com/v1/realtime"
