@@ -73,7 +73,7 @@ class ServiceLink:
         self._hurry = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._end: asyncio.Future[Trouble] | None = None
-        self._muted = False
+        self._connected = self._muted = False
         self._told: Trouble | None = None
         self._forget_session()
         self._listen()
@@ -181,6 +181,7 @@ class ServiceLink:
         self._transport.on("session.updated", self._on_session_updated)
         self._transport.on("session_ready", self._on_session_ready)
         self._transport.on("connection_lost", self._on_connection_lost)
+        self._transport.on("disconnected", self._on_disconnected)
         self._transport.on("error", self._on_error)
 
     def _post(self, event: LinkEvent) -> None:
@@ -207,6 +208,15 @@ class ServiceLink:
             self._abandon(trouble)
         else:
             self._down(trouble)
+
+    def _on_disconnected(self) -> None:
+        """Look, once everybody was told, whether anybody knows why."""
+        asyncio.get_running_loop().call_soon(self._require_reason, self._end)
+
+    def _require_reason(self, end: asyncio.Future[Trouble] | None) -> None:
+        if self._connected and end is not None and end is self._end and not end.done():
+            reason = "the connection ended by a fault of the program"
+            self._abandon(Trouble(RetryClass.NETWORK, LinkFault.NETWORK, reason))
 
     def _on_error(self, fault: TransportError) -> None:
         if not self._online:
@@ -236,11 +246,13 @@ class ServiceLink:
     async def _session(self) -> Trouble:
         """Connect, and return when nobody reconnects any more."""
         self._end = asyncio.get_running_loop().create_future()
+        self._connected = False
         try:
             await self._transport.connect(initial_session_config=session_config(self._settings))
         except TransportError as error:
             if not self._end.done():
                 return Trouble.of(str(error), error)
+        self._connected = True
         return await self._end
 
     async def _pause(self, delay_s: float) -> None:

@@ -65,8 +65,7 @@ class Watch:
             return
         if now >= self._pinged_at + ping_s:
             self._pinged_at = now
-            if wire.blocked_at is None:
-                wire.write_ping()
+            wire.write_ping()
         self._timer = self._loop.call_at(min(dead_at, self._pinged_at + ping_s), self._look)
 
     def _expect_end(self) -> None:

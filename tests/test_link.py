@@ -1,0 +1,623 @@
+"""The device's link against the embedded service, on simulated time and a network of memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from pi_voice.core.events import (
+    AudioDropped,
+    LinkDown,
+    LinkEvent,
+    LinkFault,
+    LinkUp,
+    ReplyAudio,
+    ReplyAudioEnded,
+    ReplyEnded,
+    ReplyStarted,
+    TurnRefused,
+)
+from pi_voice.ports import Link
+from pi_voice.retry import Pace
+from pi_voice.sim.faults import Close, Cut, Fault, Refusal, Script, Send, Silence
+from pi_voice.sim.network import Network
+from pi_voice.sim.parrot import Call
+from pi_voice.sim.server import EmbeddedService
+from pi_voice.sim.service_session import ServiceSession
+from pi_voice.transport.link import LinkSettings, ServiceLink
+from tests.stage import tone
+from tests.until import until
+
+pytestmark = pytest.mark.virtual
+
+FRAME_BYTES = 960
+WAIT_S = 6 * 3600.0  # of simulated time: longer than any pace
+SPEECH = tone(1000)
+
+E = TypeVar("E", bound=LinkEvent)
+
+
+def conforms(link: ServiceLink) -> Link:
+    """The type checker proves it."""
+    return link
+
+
+class Room:
+    """A link, its service, and everything that the link told."""
+
+    def __init__(self, link: ServiceLink, service: EmbeddedService) -> None:
+        self.link = link
+        self.service = service
+        self.told: list[LinkEvent] = []
+        self._news = asyncio.Event()
+
+    @property
+    def session(self) -> ServiceSession:
+        return self.service.sessions[-1]
+
+    def all(self, kind: type[E]) -> list[E]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+    async def tells(self, kind: type[E], *, nth: int = 1) -> E:
+        async with asyncio.timeout(WAIT_S):
+            while len(self.all(kind)) < nth:
+                self._news.clear()
+                await self._news.wait()
+        return self.all(kind)[nth - 1]
+
+    async def listen(self) -> None:
+        async for event in self.link.events():
+            self.told.append(event)
+            self._news.set()
+
+    def speak(self, pcm: bytes = SPEECH) -> None:
+        for start in range(0, len(pcm), FRAME_BYTES):
+            self.link.send_audio(pcm[start : start + FRAME_BYTES])
+
+    async def ask(self, pcm: bytes = SPEECH) -> ReplyStarted:
+        """Say something and wait until the reply begins."""
+        before = len(self.all(ReplyStarted))
+        self.speak(pcm)
+        self.link.commit_turn()
+        return await self.tells(ReplyStarted, nth=before + 1)
+
+    def heard(self) -> bytes:
+        return b"".join(event.pcm for event in self.all(ReplyAudio))
+
+    def received(self, kind: str) -> list[dict[str, Any]]:
+        events = itertools.chain.from_iterable(s.received for s in self.service.sessions)
+        return [event for event in events if event["type"] == kind]
+
+
+@asynccontextmanager
+async def room(script: Script | None = None, **wishes: Any) -> AsyncIterator[Room]:
+    async with EmbeddedService(script=script) as service:
+        settings = replace(LinkSettings(service.url), **wishes)
+        link = ServiceLink(settings, pace=Pace(lambda: 0.5))
+        here = Room(link, service)
+        async with link, asyncio.TaskGroup() as group:
+            listening = group.create_task(here.listen())
+            yield here
+            listening.cancel()
+
+
+@asynccontextmanager
+async def connected(script: Script | None = None, **wishes: Any) -> AsyncIterator[Room]:
+    async with room(script, **wishes) as here:
+        await here.tells(LinkUp)
+        yield here
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def settle() -> None:
+    """Let everything happen that is due within a second."""
+    await asyncio.sleep(1)
+
+
+# -- a turn and its reply
+
+
+async def test_what_is_said_comes_back_as_one_reply_with_its_beginning_and_end() -> None:
+    async with connected() as here:
+        started = await here.ask()
+        ended = await here.tells(ReplyEnded)
+        assert here.heard() == SPEECH
+        assert here.session.turns[0].pcm == SPEECH
+        item_id = here.all(ReplyAudio)[0].item_id
+        assert here.all(ReplyAudioEnded) == [ReplyAudioEnded(started.reply_id, item_id)]
+        assert ended == ReplyEnded(started.reply_id, "completed")
+        assert {event.reply_id for event in here.all(ReplyAudio)} == {started.reply_id}
+
+
+async def test_the_link_is_up_only_when_the_session_is_as_the_device_wants_it() -> None:
+    async with room(instructions="Be short.", voice="marin") as here:
+        up = await here.tells(LinkUp)
+        config = here.session.config
+        assert up.session_id == here.session.id
+        assert config["instructions"] == "Be short."
+        assert config["audio"]["input"]["turn_detection"] is None
+        assert config["audio"]["output"]["voice"] == "marin"
+
+
+@pytest.mark.parametrize("encoding", ["pcmu", "pcma"])
+async def test_with_g711_the_device_speaks_and_hears_pcm_at_8_khz(encoding: str) -> None:
+    said = tone(1000, rate_hz=8000)
+    async with connected(encoding=encoding) as here:
+        await here.ask(said)
+        await here.tells(ReplyEnded)
+        assert len(here.session.turns[0].pcm) == len(said) // 2
+        heard = array("h", here.heard())
+        assert len(heard) == len(said) // 2
+        assert all(abs(a - b) < 600 for a, b in zip(heard, array("h", said), strict=True))
+
+
+async def test_half_a_sample_waits_for_its_other_half() -> None:
+    def delta(sound: str) -> Send:
+        event = {"type": "response.output_audio.delta", "item_id": "i", "content_index": 0}
+        return Send(event | {"delta": sound, "output_index": 0, "response_id": "r"})
+
+    deeds = [Fault("input_audio_buffer.cleared", delta(sound)) for sound in ("AQID", "BAUG")]
+    async with connected(Script(faults=deeds)) as here:
+        here.link.send_audio(SPEECH)
+        here.link.discard_turn()
+        await until(lambda: here.heard() == bytes([1, 2, 3, 4, 5, 6]))
+        assert [event.pcm for event in here.all(ReplyAudio)] == [b"\1\2", b"\3\4\5\6"]
+
+
+async def test_parts_of_an_item_have_names_of_their_own() -> None:
+    def delta(index: int) -> Fault:
+        event = {"type": "response.output_audio.delta", "item_id": "i", "content_index": index}
+        event |= {"delta": "AQI=", "output_index": 0, "response_id": "r"}
+        return Fault("input_audio_buffer.cleared", Send(event))
+
+    async with connected(Script(faults=[delta(0), delta(1)])) as here:
+        here.link.send_audio(SPEECH)
+        here.link.discard_turn()
+        await here.tells(ReplyAudio, nth=2)
+        assert [event.item_id for event in here.all(ReplyAudio)] == ["i", "i#1"]
+        here.link.truncate_reply("i#1", 0.0)
+        await settle()
+        [truncation] = here.received("conversation.item.truncate")
+        assert (truncation["item_id"], truncation["content_index"]) == ("i", 1)
+
+
+async def test_a_discarded_turn_is_cleared_at_the_service() -> None:
+    async with connected() as here:
+        here.speak()
+        here.link.discard_turn()
+        await here.ask(SPEECH[:9600])
+        assert here.session.turns[0].pcm == SPEECH[:9600]
+
+
+async def test_a_turn_that_is_too_short_is_refused_and_brings_no_reply() -> None:
+    async with connected() as here:
+        here.link.send_audio(SPEECH[:960])
+        here.link.commit_turn()
+        refused = await here.tells(TurnRefused)
+        await asyncio.sleep(30)
+        assert "buffer too small" in refused.reason
+        assert here.all(ReplyStarted) == []
+
+
+async def test_a_refused_request_for_a_reply_is_told() -> None:
+    def answer(event_id: str) -> Send:
+        error = {"type": "invalid_request_error", "code": "nope", "message": "no more replies"}
+        return Send({"type": "error", "error": error | {"event_id": event_id}})
+
+    script = Script(faults=[Fault("response.create", answer("pv_turn_1"))])
+    async with connected(script) as here:
+        here.speak()
+        here.link.commit_turn()
+        assert "no more replies" in (await here.tells(TurnRefused)).reason
+
+
+async def test_a_reply_that_failed_says_why() -> None:
+    details = {"type": "failed", "error": {"type": "server_error", "message": "out of words"}}
+    response = {"id": "r", "object": "realtime.response", "status": "failed", "output": []}
+    done = Send({"type": "response.done", "response": response | {"status_details": details}})
+    script = Script(faults=[Fault("input_audio_buffer.cleared", done)])
+    async with connected(script) as here:
+        here.link.send_audio(SPEECH)
+        here.link.discard_turn()
+        assert await here.tells(ReplyEnded) == ReplyEnded("r", "failed", "out of words")
+
+
+# -- interruptions
+
+
+async def test_nothing_of_a_cancelled_reply_is_told() -> None:
+    async with connected() as here:
+        await here.ask(tone(8000))
+        await here.tells(ReplyAudio)
+        here.link.cancel_reply()
+        told = len(here.told)
+        await asyncio.sleep(30)
+        assert here.told[told:] == []
+        assert len(here.session.cancels) == 1
+
+
+async def test_what_was_told_but_not_yet_read_is_taken_back() -> None:
+    async with EmbeddedService() as service:
+        async with ServiceLink(LinkSettings(service.url)) as link:
+            events = link.events()
+            assert isinstance(await anext(events), LinkUp)
+            link.send_audio(SPEECH)
+            link.commit_turn()
+            await until(
+                lambda: [turn.status for turn in service.sessions[0].turns] == ["completed"]
+            )
+            link.cancel_reply()
+            link.send_audio(SPEECH)
+            link.commit_turn()
+            assert isinstance(await anext(events), ReplyStarted)
+
+
+@pytest.mark.parametrize("delay_ms", [0, 40, 400])
+async def test_a_reply_cancelled_before_it_began_never_appears(
+    network: Network, delay_ms: int
+) -> None:
+    network.delay_ms = delay_ms
+    async with connected() as here:
+        here.speak()
+        here.link.commit_turn()
+        here.link.cancel_reply()
+        second = await here.ask(tone(500, hz=880))
+        await here.tells(ReplyEnded)
+        await asyncio.sleep(30)
+        assert here.heard() == tone(500, hz=880)
+        assert [event.reply_id for event in here.all(ReplyStarted)] == [second.reply_id]
+        assert [event.reply_id for event in here.all(ReplyEnded)] == [second.reply_id]
+
+
+async def test_a_reply_that_waits_for_another_one_is_cancelled_with_it() -> None:
+    async with connected() as here:
+        await here.ask(tone(8000))
+        here.speak()
+        here.link.commit_turn()
+        here.link.cancel_reply()
+        told = len(here.told)
+        await asyncio.sleep(60)
+        assert here.told[told:] == []
+
+
+async def test_truncation_tells_the_service_what_was_heard() -> None:
+    async with connected() as here:
+        await here.ask(tone(3000))
+        sound = await here.tells(ReplyAudio)
+        await here.tells(ReplyEnded)
+        here.link.cancel_reply()
+        here.link.truncate_reply(sound.item_id, 740.6)
+        await until(lambda: here.session.truncations)
+        assert here.session.truncations[0].audio_end_ms == 740
+
+
+async def test_a_reply_that_was_heard_to_its_end_is_not_truncated() -> None:
+    async with connected() as here:
+        await here.ask()
+        await here.tells(ReplyEnded)
+        item_id = here.all(ReplyAudio)[0].item_id
+        here.link.playback_ended(item_id, 1000.0)
+        here.link.truncate_reply(item_id, 1000.0)
+        await settle()
+        assert here.received("conversation.item.truncate") == []
+
+
+async def test_an_item_of_an_older_session_is_not_truncated() -> None:
+    async with connected() as here:
+        await here.ask()
+        sound = await here.tells(ReplyAudio)
+        here.service.cut()
+        await here.tells(LinkUp, nth=2)
+        here.link.truncate_reply(sound.item_id, 100.0)
+        here.link.playback_ended(sound.item_id, 100.0)
+        await settle()
+        assert here.received("conversation.item.truncate") == []
+
+
+# -- mute
+
+
+async def test_while_muted_no_sound_reaches_the_service() -> None:
+    async with connected() as here:
+        here.link.gate(muted=True)
+        here.speak()
+        here.link.send_turn(SPEECH)
+        here.service.cut()
+        await here.tells(LinkUp, nth=2)
+        here.speak()
+        await settle()
+        assert here.service.audio_received_bytes == 0
+        here.link.gate(muted=False)
+        await here.ask()
+        assert here.session.turns[0].pcm == SPEECH
+
+
+async def test_a_turn_that_was_committed_before_the_mute_gets_its_reply() -> None:
+    async with connected() as here:
+        here.speak()
+        here.link.commit_turn()
+        here.link.gate(muted=True)
+        await here.tells(ReplyEnded)
+        assert here.heard() == SPEECH
+
+
+# -- turns that are sent again
+
+
+async def test_a_long_turn_sent_again_over_a_slow_network_arrives_whole(network: Network) -> None:
+    network.bytes_per_s = 100_000
+    network.window_bytes = 16_384
+    long = tone(40_000)
+    async with connected() as here:
+        here.link.send_turn(long)
+        here.link.commit_turn()
+        here.link.gate(muted=True)
+        await until(lambda: here.session.turns, within_s=WAIT_S)
+        assert here.session.turns[0].pcm == long
+        assert here.all(AudioDropped) == []
+        await here.tells(ReplyStarted)
+        here.link.gate(muted=False)
+
+
+async def test_what_is_said_meanwhile_comes_behind_the_turn_that_is_sent_again(
+    network: Network,
+) -> None:
+    network.bytes_per_s = 100_000
+    network.window_bytes = 16_384
+    async with connected() as here:
+        here.link.send_turn(tone(5000))
+        here.speak()
+        here.link.commit_turn()
+        await until(lambda: here.session.turns, within_s=WAIT_S)
+        assert here.session.turns[0].pcm == tone(5000) + SPEECH
+
+
+async def test_a_turn_that_is_cancelled_while_it_is_sent_again_gets_no_reply(
+    network: Network,
+) -> None:
+    network.bytes_per_s = 100_000
+    network.window_bytes = 16_384
+    async with connected() as here:
+        here.link.send_turn(tone(20_000))
+        here.link.commit_turn()
+        await asyncio.sleep(2)
+        here.link.cancel_reply()
+        await here.ask()
+        assert [turn.pcm for turn in here.session.turns] == [SPEECH]
+
+
+async def test_sound_that_a_slow_network_loses_is_told_once(network: Network) -> None:
+    async with connected() as here:
+        network.bytes_per_s = 20_000
+        network.window_bytes = 16_384
+        for _ in range(1000):
+            here.link.send_audio(SPEECH[:960])
+            await asyncio.sleep(0.02)
+        assert len(here.all(AudioDropped)) == 1
+        here.link.discard_turn()
+        here.link.send_turn(SPEECH)
+        here.link.commit_turn()
+        await until(lambda: here.session.turns, within_s=WAIT_S)
+        assert here.session.turns[0].pcm == SPEECH
+
+
+# -- sessions that end
+
+
+@pytest.mark.parametrize("deed", [Cut(), Close(1000), Close(1001), Close(1011), Close(4999)])
+async def test_a_session_that_ends_is_followed_by_another(deed: Cut | Close) -> None:
+    script = Script(faults=[Fault("input_audio_buffer.append", deed, nth=10)])
+    async with connected(script) as here:
+        here.speak()
+        down = await here.tells(LinkDown)
+        second = await here.tells(LinkUp, nth=2)
+        assert down.fault in (LinkFault.NETWORK, LinkFault.SERVICE)
+        assert second.session_id == here.service.sessions[1].id
+        await here.ask()
+        await here.tells(ReplyEnded)
+        assert here.heard() == SPEECH
+
+
+async def test_the_reply_of_a_session_that_was_lost_does_not_count_as_failed() -> None:
+    async with connected() as here:
+        await here.ask(tone(8000))
+        here.service.cut()
+        await here.tells(LinkUp, nth=2)
+        assert here.all(ReplyEnded) == []
+
+
+async def test_what_is_asked_of_a_link_that_is_down_is_harmless() -> None:
+    async with room(Script(refusals=itertools.repeat(Refusal(503)))) as here:
+        await here.tells(LinkDown)
+        here.speak()
+        here.link.send_turn(SPEECH)
+        here.link.commit_turn()
+        here.link.discard_turn()
+        here.link.gate(muted=True)
+        here.link.cancel_reply()
+        here.link.truncate_reply("item", 1.0)
+        here.link.playback_ended("item", 1.0)
+        assert here.all(LinkUp) == []
+
+
+async def test_a_service_that_is_not_there_is_tried_for_ever_and_told_once(
+    network: Network,
+) -> None:
+    async with room() as here:
+        network.refuse()
+        down = await here.tells(LinkDown)
+        await asyncio.sleep(3 * 3600)
+        assert here.all(LinkDown) == [down]
+        assert down.fault is LinkFault.NETWORK
+        network.heal()
+        await here.tells(LinkUp)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fault", "within_s"),
+    [
+        (Refusal(401, code="invalid_api_key"), LinkFault.REFUSED, 2),
+        (Refusal(404, code="model_not_found"), LinkFault.CONFIG, 1000),
+        (Refusal(429, code="insufficient_quota"), LinkFault.QUOTA, 1000),
+        (Refusal(429, retry_after_s=7), LinkFault.SERVICE, 8),
+        (Refusal(503), LinkFault.SERVICE, 6),
+    ],
+)
+async def test_a_refused_session_says_why_and_is_tried_again_at_its_pace(
+    refusal: Refusal, fault: LinkFault, within_s: float
+) -> None:
+    async with room(Script(refusals=[refusal])) as here:
+        down = await here.tells(LinkDown)
+        begin_s = now_s()
+        assert down.fault is fault
+        await here.tells(LinkUp)
+        assert now_s() - begin_s < within_s
+        assert now_s() - begin_s >= (refusal.retry_after_s or 0)
+
+
+async def test_a_key_that_stays_wrong_is_not_hammered() -> None:
+    attempts = itertools.count()
+    refusals = (Refusal(401) for _ in attempts)
+    async with room(Script(refusals=refusals)):
+        await asyncio.sleep(24 * 3600)
+    assert next(attempts) in range(48, 60)
+
+
+async def test_a_network_that_comes_back_ends_the_wait(network: Network) -> None:
+    network.stall()
+    async with room() as here:
+        await here.tells(LinkDown)
+        await asyncio.sleep(3600)
+        network.heal()
+        begin_s = now_s()
+        here.link.link_up()
+        await here.tells(LinkUp)
+        assert now_s() - begin_s < 11
+
+
+async def test_a_session_that_nobody_confirms_is_not_used() -> None:
+    script = Script(faults=[Fault("session.created", Silence())])
+    async with room(script) as here:
+        down = await here.tells(LinkDown)
+        assert down == LinkDown(
+            LinkFault.SERVICE, "the service did not confirm the session's settings"
+        )
+        assert here.all(LinkUp) == []
+        await here.tells(LinkUp)
+        assert len(here.service.sessions) == 2
+
+
+async def test_settings_that_the_service_rejects_are_a_matter_of_configuration() -> None:
+    error = {"type": "invalid_request_error", "code": "invalid_value", "message": "what voice?"}
+    refused = Send({"type": "error", "error": error | {"event_id": "pv_session_1"}}, instead=True)
+    async with room(Script(faults=[Fault("session.updated", refused)])) as here:
+        down = await here.tells(LinkDown)
+        await asyncio.sleep(600)
+        assert down == LinkDown(LinkFault.CONFIG, "the service says: what voice?")
+        assert len(here.service.sessions) == 1
+
+
+async def test_an_account_that_runs_dry_in_mid_session_is_told() -> None:
+    error = {"type": "insufficient_quota", "code": "insufficient_quota", "message": "no credit"}
+    details = {"type": "failed", "error": error}
+    response = {"id": "r", "object": "realtime.response", "status": "failed", "output": []}
+    done = Send({"type": "response.done", "response": response | {"status_details": details}})
+    async with connected(Script(faults=[Fault("input_audio_buffer.cleared", done)])) as here:
+        here.link.send_audio(SPEECH)
+        here.link.discard_turn()
+        assert (await here.tells(LinkDown)) == LinkDown(LinkFault.QUOTA, "no credit")
+        assert isinstance(here.told[-2], ReplyEnded)
+
+
+async def test_an_url_that_cannot_be_used_is_a_matter_of_configuration() -> None:
+    async with room(url="ws://192.0.2.1/realtime") as here:
+        down = await here.tells(LinkDown)
+        assert down.fault is LinkFault.CONFIG
+        assert "use wss://" in down.reason
+
+
+async def test_a_missing_key_is_told() -> None:
+    async with room(url="wss://192.0.2.1/realtime") as here:
+        down = await here.tells(LinkDown)
+        assert down.fault is LinkFault.CONFIG
+        assert "API key" in down.reason
+
+
+async def test_the_key_is_asked_for_at_every_attempt_and_shown_nowhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    keys = iter(f"sk-secret-{number}" for number in range(99))
+    script = Script(refusals=[Refusal(401), Refusal(503)])
+    async with room(script, api_key=lambda: next(keys)) as here:
+        await here.tells(LinkUp)
+        assert next(keys) == "sk-secret-3"
+        told = [repr(event) for event in here.told]
+        theirs = [record for record in caplog.records if record.name != "websockets.server"]
+        told += [record.getMessage() for record in theirs]
+        assert "sk-secret" not in "".join(told)
+
+
+# -- tools
+
+
+async def test_a_tool_that_the_device_does_not_have_is_answered_at_once() -> None:
+    async with connected(Script(calls={1: Call("get_time")})) as here:
+        await here.ask()
+        await here.tells(ReplyEnded, nth=2)
+        items = [event["item"] for event in here.received("conversation.item.create")]
+        [output] = [item for item in items if item["type"] == "function_call_output"]
+        assert output["output"] == '{"error": "this device cannot do that"}'
+        assert len(here.heard()) > 0
+        assert len(here.all(ReplyStarted)) == 2
+
+
+async def test_a_tool_call_of_a_cancelled_reply_brings_no_other_reply() -> None:
+    async with connected(Script(calls={1: Call("get_time")})) as here:
+        here.speak()
+        here.link.commit_turn()
+        await until(lambda: here.received("conversation.item.create"))
+        here.link.cancel_reply()
+        told = len(here.told)
+        await asyncio.sleep(30)
+        assert here.told[told:] == []
+
+
+# -- the end
+
+
+async def test_leaving_does_not_wait_for_a_network_that_is_gone(network: Network) -> None:
+    async with EmbeddedService() as service:
+        async with ServiceLink(LinkSettings(service.url)) as link:
+            await anext(link.events())
+            network.stall()
+            begin_s = now_s()
+        assert now_s() - begin_s <= 2
+        network.heal()
+
+
+class Broken(Pace):
+    def next_delay_s(self, *_: object, **__: object) -> float:
+        raise ZeroDivisionError
+
+
+async def test_a_fault_of_ours_ends_the_events_so_that_somebody_notices() -> None:
+    async with EmbeddedService() as service:
+        async with ServiceLink(LinkSettings(service.url), pace=Broken(lambda: 0.5)) as link:
+            events = link.events()
+            assert isinstance(await anext(events), LinkUp)
+            service.cut()
+            assert isinstance(await anext(events), LinkDown)
+            with pytest.raises(ZeroDivisionError):
+                await anext(events)
