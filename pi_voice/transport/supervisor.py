@@ -291,5 +291,11 @@ class Supervisor:
         if error is None:
             return
         logger.error("the connection ended by a fault of the program", exc_info=error)
-        if self._life is life:
-            self.close()
+        if self._life is not life:
+            return
+        fault = TransportError(f"a fault of the program: {error!r}", retryable=False)
+        ready, self._life, self._ready = self._ready, None, None
+        if ready is not None and not ready.done():
+            ready.set_exception(fault)
+        self._protocol.lost(TransportStatus.DISCONNECTED, fault)
+        self._performer.perform()
