@@ -1,0 +1,48 @@
+"""The command line: which figures, how long, and where they go."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import report, transport_cost, transport_interrupt, transport_start
+from benchmarks.figures import Effort, Figure
+
+FIGURES = {
+    "cost": transport_cost.measure,
+    "interrupt": transport_interrupt.measure,
+    "start": transport_start.measure,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure; 0 even when a goal is missed, because the machine may be the reason."""
+    options = _parser().parse_args(argv)
+    machine = report.machine()
+    figures = asyncio.run(_measured(options.only or list(FIGURES), Effort(quick=options.quick)))
+    sys.stdout.write(report.table(machine, figures))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(report.as_json(machine, figures))
+    sys.stderr.write(f"written to {options.json}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks/run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
+    parser.add_argument(
+        "--only", action="append", choices=FIGURES, metavar="PART", help=", ".join(FIGURES)
+    )
+    parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), metavar="FILE")
+    return parser
+
+
+async def _measured(names: Sequence[str], effort: Effort) -> list[Figure]:
+    figures = []
+    for name in names:
+        sys.stderr.write(f"measuring {name} …\n")
+        figures += await FIGURES[name](effort)
+    return figures

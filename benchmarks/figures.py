@@ -1,0 +1,101 @@
+"""What a figure is: measurements of us and of the floor in one run, and their goal."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much patience there is: a quick run shows the way, a full one can be quoted."""
+
+    quick: bool
+
+    def of(self, full: int, quick: int) -> int:
+        return quick if self.quick else full
+
+
+class Of(StrEnum):
+    """Which number of a figure is held to its goal."""
+
+    RATIO = "ratio"
+    MEDIAN = "median"
+    P99 = "p99"
+    MOST = "most"
+    LEAST = "least"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A limit.
+
+    Attributes:
+        of: Which number.
+        limit: It may reach this and not go beyond; downwards for `LEAST`, upwards for all others.
+    """
+
+    of: Of
+    limit: float
+
+    def __str__(self) -> str:
+        sign = "≥" if self.of is Of.LEAST else "≤"
+        return f"{self.of} {sign} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the table.
+
+    Attributes:
+        name: What was measured.
+        unit: Of `ours` and `floor`.
+        ours: Every measurement of us.
+        floor: Of the floor. Empty where there is none.
+        goal: None for what is shown for comparison only.
+        limited_by: What stands in the way where a goal is missed.
+        paired: Measurements of the same index were taken one after the other.
+    """
+
+    name: str
+    unit: str
+    ours: Sequence[float]
+    floor: Sequence[float] = ()
+    goal: Goal | None = None
+    limited_by: str = ""
+    paired: bool = True
+
+    @property
+    def ratios(self) -> list[float]:
+        """Us over the floor, pair by pair; of what comes in no pairs, the ratio of the medians."""
+        if not self.floor:
+            return []
+        if not self.paired:
+            return [statistics.median(self.ours) / statistics.median(self.floor)]
+        return [ours / floor for ours, floor in zip(self.ours, self.floor, strict=True)]
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None without one."""
+        if self.goal is None:
+            return None
+        if self.goal.of is Of.LEAST:
+            return min(self.ours) >= self.goal.limit
+        return self._held() <= self.goal.limit
+
+    def _held(self) -> float:
+        assert self.goal is not None
+        if self.goal.of is Of.RATIO:
+            return statistics.median(self.ratios)
+        if self.goal.of is Of.P99:
+            return p99(self.ours)
+        return max(self.ours) if self.goal.of is Of.MOST else statistics.median(self.ours)
+
+
+def p99(values: Sequence[float]) -> float:
+    """The value that one in a hundred exceeds; the greatest of fewer than a hundred."""
+    if len(values) < 100:
+        return max(values)
+    return statistics.quantiles(values, n=100, method="inclusive")[98]

@@ -1,0 +1,1 @@
+"""What clients are measured against; each module is a program."""
