@@ -16,6 +16,7 @@ from pi_voice.audio.resample import Resampler
 from pi_voice.audio.sounds import Sounds
 from pi_voice.audio.speaker import PyAudioSpeaker
 from pi_voice.audio.vad import SpeechGate
+from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
@@ -29,7 +30,6 @@ from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
 from pi_voice.hardware.patterns import LIGHTS, Look
 from pi_voice.ports import Button, Leds, SpeechDetector
-from pi_voice.config import Settings
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService

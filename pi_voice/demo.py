@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from pi_voice import build
+from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
 from pi_voice.demo_view import Outcome, Screen, TurnOutcome, table
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import AudioFormat
-from pi_voice.config import Settings
 from pi_voice.sim.microphone import Utterance
 from pi_voice.sim.wav import Recording, read_wav, write_wav
 
 HELLO = files("pi_voice.sim") / "hello.wav"
 Mode = Literal["push_to_talk", "toggle", "voice"]
-TAP_MS = 60.0  # a quick finger; far below what counts as a turn
+TAP_S = 0.06  # a quick finger; far below what counts as a turn
 MID_REPLY = 0.4  # of the reply is heard when somebody interrupts it
-ARRIVED_S = 0.3  # what was sent before the mute has arrived by then
+ARRIVED_S = 0.3  # what was sent has arrived by then, and fingers are no faster
 PATIENCE_S = 30.0  # beyond the length of what is said; then the reply does not come
 
 
@@ -117,7 +116,7 @@ class Person:
         """Say something and hear the reply, or interrupt it half-way."""
         pressed_s = await self._begins()
         said = await self._says(speech)
-        self._ends()
+        await self._ends()
         interrupted_s = await self._interrupts(said) if interrupts else None
         await self.waits_for_idle(2 * _length_s(said))
         self._note(said, pressed_s, interrupted_s)
@@ -130,6 +129,7 @@ class Person:
         self._box.button.press()
         await self._says(speech)
         self._box.button.release()
+        await asyncio.sleep(ARRIVED_S)
         self._wish(Wish.UNMUTE)
         self._muted_bytes += self._box.service.audio_received_bytes - before
 
@@ -154,6 +154,7 @@ class Person:
             pressed_s = asyncio.get_running_loop().time()
             self._box.button.press()
         if self._activation == "toggle":
+            await asyncio.sleep(TAP_S)
             self._box.button.release()
         await self._box.leds.mic(is_open=True)
         return pressed_s
@@ -163,18 +164,17 @@ class Person:
         pcm = build.resampled(speech.mono, speech.rate_hz, card.rate_hz)
         return await self._box.microphone.say(pcm, card.rate_hz)
 
-    def _ends(self) -> None:
+    async def _ends(self) -> None:
         if self._activation == "push_to_talk":
             self._box.button.release()
         elif self._activation == "toggle":
-            self._box.button.press()
-            self._box.button.release()
+            await self._box.button.hold(TAP_S * 1000)
 
     async def _interrupts(self, said: Utterance) -> float:
         await self._box.leds.shows(Pattern.SPEAKING)
         await asyncio.sleep(_length_s(said) * MID_REPLY)
         interrupted_s = asyncio.get_running_loop().time()
-        await self._box.button.hold(TAP_MS)
+        await self._box.button.hold(TAP_S * 1000)
         return interrupted_s
 
     def _wish(self, wish: Wish) -> None:

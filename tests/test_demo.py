@@ -117,19 +117,21 @@ async def test_recordings_of_any_shape_come_back_whole(tmp_path: Path) -> None:
 
 
 async def test_the_demo_holds_three_turns_and_proves_the_mute(tmp_path: Path) -> None:
-    run = await pi_voice("demo", "--json", "--out", tmp_path / "reply.wav")
-    assert run.code == 0, run.errors
-    first, second, third = run.outcome["turns"]
-    assert [turn["interrupted"] for turn in (first, second, third)] == [False, True, False]
-    assert first["reply_heard_ms"] == pytest.approx(first["sent_ms"], abs=1)
-    assert 0 < second["truncated_at_ms"] < second["reply_received_ms"]
-    assert run.outcome["muted_bytes_sent"] == run.outcome["dropped_frames"] == 0
-    assert "muted" in run.outcome["leds"]
-    assert "Traceback" not in run.errors
-
-
-@pytest.mark.parametrize("mode", ["voice", "toggle"])
-async def test_the_demo_holds_its_turns_in_every_mode(tmp_path: Path, mode: str) -> None:
-    run = await pi_voice("demo", "--json", "--activation", mode, "--out", tmp_path / "reply.wav")
-    assert run.code == 0, run.errors + run.output
-    assert [turn["activation"] for turn in run.outcome["turns"]] == [mode] * 3
+    modes = ("push_to_talk", "voice", "toggle")
+    runs = await asyncio.gather(
+        *(
+            pi_voice("demo", "--json", "--activation", mode, "--out", tmp_path / f"{mode}.wav")
+            for mode in modes
+        )
+    )
+    for run, mode in zip(runs, modes, strict=True):
+        assert run.code == 0, run.errors + run.output
+        first, second, third = turns = run.outcome["turns"]
+        assert [turn["activation"] for turn in turns] == [mode] * 3
+        assert [turn["interrupted"] for turn in turns] == [False, True, False]
+        assert first["reply_heard_ms"] == pytest.approx(first["sent_ms"], abs=1)
+        assert third["reply_heard_ms"] == pytest.approx(third["sent_ms"], abs=1)
+        assert 0 < second["truncated_at_ms"] < second["reply_received_ms"]
+        assert run.outcome["muted_bytes_sent"] == run.outcome["dropped_frames"] == 0
+        assert "muted" in run.outcome["leds"]
+        assert "Traceback" not in run.errors

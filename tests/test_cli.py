@@ -1,0 +1,112 @@
+"""What a person sees who does something wrong: one sentence, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from pi_voice import cli
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def config(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_unknown_key_is_named_with_its_line_and_the_right_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config(tmp_path, '[audio]\nmicrofone = "usb"\n')
+    assert run("config", "check", "--config", path) == 78
+    assert capsys.readouterr().err == (
+        "pi-voice: config.toml: [audio] unknown key 'microfone' (line 2); "
+        "did you mean 'microphone'?\n"
+    )
+
+
+def test_a_pin_that_the_header_does_not_have_is_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config(tmp_path, "[button]\npin = 47\n")
+    assert run("run", "--config", path) == 78
+    assert capsys.readouterr().err == (
+        "pi-voice: config.toml: [button] pin = 47 (line 2): the header has GPIO 0–27; "
+        "use the BCM number, e.g. pin = 17\n"
+    )
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = config(tmp_path, '[button]\npin = 47\n[leds]\ncolor = "red"\n')
+    assert run("config", "check", "--config", path) == 78
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_file_that_is_not_there_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "check", "--config", "/nowhere/config.toml") == 78
+    assert capsys.readouterr().err == (
+        "pi-voice: /nowhere/config.toml: no such file; name the right one with --config\n"
+    )
+
+
+def test_a_missing_recording_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("demo", "--wav", tmp_path / "gone.wav") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"pi-voice: {tmp_path / 'gone.wav'} does not exist. ")
+    assert error.count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_demo_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("demo", "--out", tmp_path / "gone" / "out.wav") == 1
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run("serve", "--port", str(port)) == 1
+    assert capsys.readouterr().err == (
+        f"pi-voice: port {port} is in use by another program. "
+        "Choose another: pi-voice serve --port N\n"
+    )
+
+
+def test_an_unknown_verb_gives_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("dance")
+    assert ended.value.code == 2
+    assert "usage: pi-voice" in capsys.readouterr().err
+
+
+def test_what_is_in_effect_is_shown_without_secrets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = 'url = "wss://example.org/v1/realtime"'
+    path = config(tmp_path, f'[service]\n{url}\n[service.headers]\napi-key = "sk-very-secret"\n')
+    assert run("config", "show", "--config", path) == 0
+    shown = capsys.readouterr().out
+    assert url in shown
+    assert "sk-very-secret" not in shown
+
+
+def test_a_good_configuration_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "check", "--config", config(tmp_path, "[button]\npin = 5\n")) == 0
+    assert capsys.readouterr().out == "The configuration is fine.\n"
+
+
+def test_the_defaults_serve_where_no_file_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "CONFIG", tmp_path / "none.toml")
+    assert run("config", "show") == 0
+    assert 'url = "embedded"' in capsys.readouterr().out
