@@ -9,7 +9,7 @@ from typing import Any
 
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import TransportStatus
-from pi_voice.transport.dialog import Dialog, Emit, Options, Send, StartGuard
+from pi_voice.transport.dialog import Dialog, Emit, ForgetAudio, Options, Send, StartGuard
 from pi_voice.transport.protocol import RealtimeProtocol
 
 Json = dict[str, Any]
@@ -29,6 +29,7 @@ class Room:
         sent: Client events, decoded, in order.
         told: What listeners got: (event, first argument or None), in order.
         guards: How often the silence of the service was guarded.
+        forgotten_ms: Sound that was taken back before it left.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Room:
         self.sent: list[Json] = []
         self.told: list[tuple[str, Any]] = []
         self.guards = 0
+        self.forgotten_ms = 0.0
 
     @property
     def dialog(self) -> Dialog:
@@ -82,6 +84,8 @@ class Room:
                 self.sent.append(json.loads(effect.data))
             elif isinstance(effect, StartGuard):
                 self.guards += 1
+            elif isinstance(effect, ForgetAudio):
+                self.forgotten_ms += effect.newest_ms
             elif effect.reply is None or not self.dialog.is_cut(*effect.reply):
                 self._tell(effect)
 

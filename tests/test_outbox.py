@@ -47,6 +47,18 @@ def test_sound_that_came_all_at_once_is_kept_however_long_it_plays() -> None:
     assert box.dropped_audio_ms == 0.0
 
 
+def test_what_was_said_last_can_be_forgotten_and_nothing_before() -> None:
+    box = outbox()
+    for text, audio_ms in ((b"1", 20.0), (b"commit", 0.0), (b"2", 20.0), (b"3", 20.0)):
+        box.put(text, audio_ms, 0.0)
+    box.forget(40.0)
+    box.put(b"clear", 0.0, 0.0)
+    assert (box.audio_ms, box.dropped_audio_ms) == (20.0, 40.0)
+    assert emptied(box) == [b"1", b"commit", b"clear"]
+    box.forget(1000.0)
+    assert not box
+
+
 def test_sound_is_bounded_in_memory() -> None:
     box = outbox(audio_bytes=len(FRAME) * 3)
     for _ in range(10):

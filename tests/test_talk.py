@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pi_voice.sim.network import Network
 from pi_voice.transport import NotConnectedError, WebSocketTransport
 from tests.scripted import Scripted, diary, scripted, transport
 from tests.until import until
@@ -75,6 +76,24 @@ async def test_muting_keeps_sound_back_and_clears_the_open_turn(line: Line) -> N
         "input_audio_buffer.commit",
         "input_audio_buffer.append",
     ]
+
+
+async def test_sound_that_still_waits_for_the_network_is_forgotten(
+    line: Line, network: Network
+) -> None:
+    line.t.send_audio(bytes(96_000), commit=True)
+    network.stall()
+    for _ in range(50):
+        line.t.send_audio(bytes(48_000))
+    before_ms = line.t.dropped_ms
+    line.t.mute()
+    assert line.t.dropped_ms - before_ms > 10_000
+    network.heal()
+    received = line.service.last.received
+    await until(lambda: received[-1]["type"] == "input_audio_buffer.clear")
+    heard = sum(len(event.get("audio", "")) for event in received) * 3 // 4
+    assert 96_000 <= heard < 1_000_000
+    assert received[2]["type"] == "input_audio_buffer.commit"
 
 
 async def test_both_ways_to_mute_are_one(line: Line) -> None:

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from pi_voice.transport import neutral
 from pi_voice.transport.contracts import TransportError
-from pi_voice.transport.dialog import Dialog, Send
+from pi_voice.transport.dialog import Dialog, ForgetAudio, Send
 from pi_voice.transport.history import difference
 from pi_voice.transport.items import (
     mapping,
@@ -148,6 +148,7 @@ class Calls:
         uplink = self._dialog.uplink
         uplink.muted = muted
         if muted and uplink.appended_ms:  # nothing is appended without a connection
+            self._dialog.effects.append(ForgetAudio(uplink.appended_ms))
             self.clear_audio()
 
     def accepts_audio(self, base64: Any, *, connected: bool) -> bool:

@@ -56,7 +56,18 @@ class StartGuard:
     after_s: float
 
 
-Effect = Emit | Send | StartGuard
+@dataclass(frozen=True, slots=True)
+class ForgetAudio:
+    """Drop the sound that was sent last, as far as it has not left: the user muted.
+
+    Attributes:
+        newest_ms: How much of it.
+    """
+
+    newest_ms: float
+
+
+Effect = Emit | Send | StartGuard | ForgetAudio
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,13 @@ class Outbox:
         while len(self._audio) > 1 and (
             now_s - self._audio[0].since_s > self._audio_s or self._size_bytes > self._audio_bytes
         ):
-            self._drop_oldest()
+            self._drop(self._audio.popleft())
+
+    def forget(self, newest_ms: float) -> None:
+        """Drop so much of the audio that was put in last."""
+        while self._audio and newest_ms > 0:
+            newest_ms -= self._audio[-1].audio_ms
+            self._drop(self._audio.pop())
 
     def take(self) -> tuple[bytes, float] | None:
         """Remove the next message and its audio in ms; None when there is none."""
@@ -72,8 +78,7 @@ class Outbox:
         self._audio.clear()
         self._size_bytes = 0
 
-    def _drop_oldest(self) -> None:
-        oldest = self._audio.popleft()
-        self.dropped_audio_ms += oldest.audio_ms
-        self._size_bytes -= len(oldest.text)
-        oldest.text = b""
+    def _drop(self, waiting: _Waiting) -> None:
+        self.dropped_audio_ms += waiting.audio_ms
+        self._size_bytes -= len(waiting.text)
+        waiting.text = b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pi_voice.transport.dialog import Effect, Emit, Send
+from pi_voice.transport.dialog import Effect, ForgetAudio, Send, StartGuard
 from pi_voice.transport.emitter import EventEmitter
 from pi_voice.transport.protocol import RealtimeProtocol
 from pi_voice.transport.websocket import Socket
@@ -64,7 +64,10 @@ class Performer:
         if isinstance(effect, Send):
             if self.socket is not None:
                 self.socket.send(effect.data, audio_ms=effect.audio_ms)
-        elif not isinstance(effect, Emit):
+        elif isinstance(effect, ForgetAudio):
+            if self.socket is not None:
+                self.socket.forget_audio(effect.newest_ms)
+        elif isinstance(effect, StartGuard):
             self.start_timer("guard", effect.after_s, self._protocol.guard)
         elif effect.reply is None:
             self._emitter.emit(effect.name, *effect.args)

@@ -119,6 +119,10 @@ class Socket:
         else:
             self._write(text, audio_ms)
 
+    def forget_audio(self, newest_ms: float) -> None:
+        """Drop so much of the audio that was sent last, as far as it still waits."""
+        self._outbox.forget(newest_ms)
+
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Messages until the end, whatever ended it; bytes where the message is no UTF-8."""
         try:
