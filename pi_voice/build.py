@@ -25,6 +25,7 @@ from pi_voice.core.device import Device
 from pi_voice.core.gestures import Gesture, Timing
 from pi_voice.credentials import KeyFile
 from pi_voice.daemon import Daemon, Parts
+from pi_voice.errors import RemoteLinkError
 from pi_voice.frames import WIRE, AudioFormat
 from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
@@ -34,12 +35,14 @@ from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.sim.speaker import SimSpeaker
+from pi_voice.transport import WebSocketTransport
 from pi_voice.transport.auth import ApiKey, TokenCommand, TokenUrl
 from pi_voice.transport.link import ServiceLink
-from pi_voice.transport.link_settings import LinkSettings
+from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.turns import TurnLog
 
 EMBEDDED = "embedded"
+NO_KEY = "none"  # the embedded service takes any
 G711 = AudioFormat(8_000)  # what the link makes G.711 of
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
 
@@ -164,24 +167,22 @@ def api_key(settings: Settings) -> ApiKey | None:
     return KeyFile(wanted.api_key_file)
 
 
-def link(settings: Settings, url: str) -> ServiceLink:
+def link_settings(settings: Settings, url: str) -> LinkSettings:
     wanted = settings.service
-    return ServiceLink(
-        LinkSettings(
-            url=url,
-            model=wanted.model,
-            api_key=api_key(settings),
-            headers={name: secret.reveal() for name, secret in wanted.headers.items()},
-            voice=wanted.voice,
-            instructions=wanted.instructions,
-            transcription=wanted.transcription,
-            speed=wanted.speed,
-            noise_reduction=wanted.noise_reduction,
-            max_output_tokens=wanted.max_output_tokens,
-            encoding=wanted.format,
-            language=settings.device.language,
-            device_id=settings.device.name,
-        )
+    return LinkSettings(
+        url=url,
+        model=wanted.model,
+        api_key=api_key(settings),
+        headers={name: secret.reveal() for name, secret in wanted.headers.items()},
+        voice=wanted.voice,
+        instructions=wanted.instructions,
+        language=settings.device.language,
+        transcription=wanted.transcription,
+        speed=wanted.speed,
+        noise_reduction=wanted.noise_reduction,
+        max_output_tokens=wanted.max_output_tokens,
+        encoding=wanted.format,
+        device_id=settings.device.name,
     )
 
 
@@ -207,7 +208,7 @@ def hardware(settings: Settings, url: str) -> Parts:
         ),
         button=buttons(settings),
         leds=leds(settings),
-        link=link(settings, url),
+        link=ServiceLink(link_settings(settings, url)),
         sounds=sounds(settings),
     )
 
@@ -243,7 +244,7 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
             speaker=speaker,
             button=button,
             leds=lights,
-            link=link(settings, embedded.url),
+            link=ServiceLink(link_settings(settings, embedded.url)),
             sounds=sounds(settings),
         )
         log = TurnLog(wire(settings))
@@ -259,18 +260,55 @@ def run(settings: Settings) -> None:
 
 async def _run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        url = settings.service.url
-        if url == EMBEDDED:
-            url = (await stack.enter_async_context(EmbeddedService())).url
+        url = await _url(settings, stack)
         await service.run(Daemon(device(settings), hardware(settings, url)))
 
 
-def serve(port: int) -> None:
-    """Be the embedded service until somebody ends it."""
-    asyncio.run(_serve(port))
+def serve(port: int, announce: Callable[[str], object]) -> None:
+    """Be the embedded service until somebody ends it.
+
+    Args:
+        port: 0 takes any that is free.
+        announce: Is told the address once it is known.
+    """
+    asyncio.run(_serve(port, announce))
 
 
-async def _serve(port: int) -> None:
+async def _serve(port: int, announce: Callable[[str], object]) -> None:
     async with EmbeddedService(port=port) as embedded:
-        print(f"Any Realtime client can connect to {embedded.url}; end with Ctrl-C")
+        announce(embedded.url)
         await asyncio.Event().wait()
+
+
+def try_service(settings: Settings) -> None:
+    """Open one session with the configured service, and close it.
+
+    Raises:
+        PiVoiceError: It cannot be reached, or refuses the key or the settings.
+    """
+    asyncio.run(_try_service(settings))
+
+
+async def _try_service(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        wanted = link_settings(settings, await _url(settings, stack))
+        transport = WebSocketTransport(
+            wanted.url, wanted.model, wanted.api_key or NO_KEY, wanted.headers
+        )
+        transport.on("error", lambda _: None)  # connect raises it, too
+        try:
+            await transport.connect(initial_session_config=session_config(wanted))
+            if transport.session_id is None:
+                raise RemoteLinkError(
+                    f"what answers at {wanted.url} does not speak the Realtime protocol. "
+                    "Check [service] url",
+                    retryable=False,
+                )
+        finally:
+            await transport.aclose()
+
+
+async def _url(settings: Settings, stack: AsyncExitStack) -> str:
+    if settings.service.url != EMBEDDED:
+        return settings.service.url
+    return (await stack.enter_async_context(EmbeddedService())).url

@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     config = verbs.add_parser("config", help="check or show the configuration")
     config.add_argument("what", choices=("check", "show"))
     config.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
+    config.add_argument(
+        "--service", action="store_true", help="check: try the service with the key and settings"
+    )
     config.set_defaults(verb=_config)
     return parser
 
@@ -77,16 +80,28 @@ def _demo(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from pi_voice import build
 
-    build.serve(options.port)
+    build.serve(options.port, _announce)
     return 0
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(f"Any Realtime client can connect to {url}; end with Ctrl-C\n")
+    sys.stdout.flush()
 
 
 def _config(options: argparse.Namespace) -> int:
     from pi_voice import config
 
     settings = _settings(options.config)
-    text = config.dump(settings) if options.what == "show" else "The configuration is fine.\n"
-    sys.stdout.write(text)
+    if options.what == "show":
+        sys.stdout.write(config.dump(settings))
+        return 0
+    sys.stdout.write("The configuration is fine.\n")
+    if options.service:
+        from pi_voice import build
+
+        build.try_service(settings)
+        sys.stdout.write(f"The service {settings.service.url} accepts the key and the settings.\n")
     return 0
 
 

@@ -56,13 +56,17 @@ class Parts:
 
 
 class Daemon:
-    """Pumps sources into the inbox, steps the device, performs its actions."""
+    """Pumps sources into the inbox, steps the device, performs its actions.
+
+    Attributes:
+        parts: What it drives.
+    """
 
     def __init__(
         self, device: Device, parts: Parts, *, muted: bool = False, watch: Watcher | None = None
     ) -> None:
         self._device = device
-        self._parts = parts
+        self.parts = parts
         self._muted = muted
         self._watch = watch
         self._inbox: deque[Event] = deque()
@@ -80,18 +84,21 @@ class Daemon:
         Raises:
             SourceEndedError: A part stopped by itself.
         """
-        parts = self._parts
+        parts = self.parts
         async with contextlib.AsyncExitStack() as stack:
             for part in (parts.leds, parts.speaker, parts.microphone, parts.button, parts.link):
                 await stack.enter_async_context(part)
             stack.callback(self._stop_timers)
             self.post(Started(self._muted))
             on_ready()
-            await self._pump_all()
+            try:
+                await self._pump_all()
+            except BaseExceptionGroup as faults:
+                raise _first(faults) from faults
 
     def stop(self) -> None:
         """Silence at once, then let `run` return."""
-        self._parts.speaker.stop()
+        self.parts.speaker.stop()
         self._stopped.set()
 
     def post(self, event: Event) -> None:
@@ -107,7 +114,7 @@ class Daemon:
             self._stepping = False
 
     async def _pump_all(self) -> None:
-        parts = self._parts
+        parts = self.parts
         async with asyncio.TaskGroup() as tasks:
             pumps = [
                 tasks.create_task(self._listen(), name="microphone"),
@@ -120,8 +127,8 @@ class Daemon:
                 pump.cancel()
 
     async def _listen(self) -> None:
-        front_end = self._parts.front_end
-        async for heard in self._parts.microphone.events():
+        front_end = self.parts.front_end
+        async for heard in self.parts.microphone.events():
             if isinstance(heard, AudioBatch):
                 self.post(front_end.process(heard))
             else:
@@ -146,7 +153,7 @@ class Daemon:
             self._watch(event, actions, asyncio.get_running_loop().time())
 
     def _performers(self) -> dict[type, Callable[[Any], None]]:
-        parts = self._parts
+        parts = self.parts
         return {
             do.OpenMic: lambda _: parts.microphone.open(),
             do.CloseMic: lambda _: parts.microphone.close(),
@@ -187,3 +194,11 @@ class Daemon:
     def _stop_timers(self) -> None:
         for name in list(self._timers):
             self._stop_timer(do.StopTimer(name))
+
+
+def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The fault that began it; the other pumps were only cancelled."""
+    fault: BaseException = faults
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault

@@ -1,0 +1,135 @@
+"""The whole program with real parts where there are some, and the service in all its moods."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from pi_voice import build
+from pi_voice.config import Settings, parse
+from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
+from pi_voice.core.events import Wish
+from pi_voice.core.gestures import Gesture
+from pi_voice.errors import PiVoiceError
+from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.hardware.absent import NoButton, NoLeds
+from pi_voice.transport.auth import TokenCommand, TokenUrl
+
+RUN = ("-c", "import sys; from pi_voice.cli import main; sys.exit(main())")
+PATIENCE_S = 60.0
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("push_to_talk", PushToTalk), ("toggle", Toggle), ("voice", VoiceActivated)]
+)
+def test_each_mode_has_its_activation(mode: str, kind: type) -> None:
+    assert isinstance(build.activation(parse(f'[activation]\nmode = "{mode}"\n')), kind)
+
+
+def test_only_gestures_that_mean_something_are_bound() -> None:
+    settings = parse('[button]\ntap = "interrupt"\ndouble = "mute"\ntap_ms = 150\n')
+    bindings = build.bindings(settings)
+    assert bindings.wishes == {
+        Gesture.HOLD: Wish.TALK,
+        Gesture.TAP: Wish.INTERRUPT,
+        Gesture.DOUBLE: Wish.MUTE,
+    }
+    assert bindings.timing.tap_ms == 150
+
+
+def test_g711_means_eight_kilohertz_between_device_and_link() -> None:
+    assert build.wire(Settings()) == WIRE
+    assert build.wire(parse('[service]\nformat = "pcmu"\n')) == AudioFormat(8_000)
+
+
+def test_the_key_comes_from_where_the_owner_said(tmp_path: Path) -> None:
+    elsewhere = '[service]\nurl = "wss://example.org/v1"\n'
+    assert build.api_key(Settings()) is None
+    assert isinstance(build.api_key(parse(f'{elsewhere}token_command = ["get"]\n')), TokenCommand)
+    address = f'{elsewhere}token_url = "https://example.org/t"\n'
+    assert isinstance(build.api_key(parse(address)), TokenUrl)
+    assert str(tmp_path) in repr(build.api_key(parse(f'{elsewhere}api_key_file = "{tmp_path}"\n')))
+
+
+def test_parts_that_are_not_there_are_not_looked_for() -> None:
+    nothing = 'driver = "none"\n'
+    settings = parse(f'[activation]\nmode = "voice"\n[button]\n{nothing}[leds]\n{nothing}')
+    assert isinstance(build.buttons(settings), NoButton)
+    assert isinstance(build.leds(settings), NoLeds)
+
+
+def test_a_driver_of_the_owner_gets_its_table(tmp_path: Path) -> None:
+    source = "class Torch:\n    def __init__(self, settings):\n        self.settings = settings\n"
+    (tmp_path / "torch_of_mine.py").write_text(source)
+    settings = parse('[leds]\ndriver = "torch_of_mine:Torch"\nbrightness = 7\n')
+    settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
+    torch: object = build.leds(settings)
+    assert getattr(torch, "settings") == settings.leds  # noqa: B009  # its class is not ours
+
+
+@contextlib.asynccontextmanager
+async def service(*messages: str) -> AsyncIterator[str]:
+    """Somebody who answers every connection with these."""
+
+    async def talk(connection: ServerConnection) -> None:
+        for message in messages:
+            await connection.send(message)
+        await connection.wait_closed()
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+
+
+def trying(url: str, key: Path) -> Settings:
+    key.write_text("sk-secret\n")
+    return parse(f'[service]\nurl = "{url}"\napi_key_file = "{key}"\n')
+
+
+async def test_a_service_that_answers_garbage_is_one_sentence(tmp_path: Path) -> None:
+    async with service("garbage") as url:
+        with pytest.raises(PiVoiceError) as caught:
+            await asyncio.to_thread(build.try_service, trying(url, tmp_path / "key"))
+    assert str(caught.value) == (
+        f"what answers at {url} does not speak the Realtime protocol. Check [service] url"
+    )
+
+
+async def test_nobody_at_the_address_is_one_sentence(tmp_path: Path) -> None:
+    settings = trying("ws://127.0.0.1:9/v1", tmp_path / "key")
+    with pytest.raises(PiVoiceError, match=r"^nothing listens at 127\.0\.0\.1:9\. Check"):
+        await asyncio.to_thread(build.try_service, settings)
+
+
+async def test_the_embedded_service_accepts_what_ships() -> None:
+    await asyncio.to_thread(build.try_service, Settings())
+
+
+async def test_a_box_without_card_pins_and_service_lives_says_so_and_ends_when_asked(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.toml"
+    (tmp_path / "key").write_text("sk-secret\n")
+    config.write_text(
+        f'[service]\nurl = "ws://127.0.0.1:9/v1"\napi_key_file = "{tmp_path / "key"}"\n'
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *RUN, "run", "--config", str(config), stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    told = b""
+    async with asyncio.timeout(PATIENCE_S):
+        while b"nothing listens at 127.0.0.1:9" not in told:
+            told += await process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        told += await process.stderr.read()
+        assert await process.wait() == 0
+    assert b"Traceback" not in told
+    assert b"sk-secret" not in told
