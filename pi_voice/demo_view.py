@@ -51,7 +51,8 @@ class Outcome:
 
     @property
     def is_complete(self) -> bool:
-        return all(turn.got_its_reply for turn in self.turns) and not self.muted_bytes_sent
+        replied = bool(self.turns) and all(turn.got_its_reply for turn in self.turns)
+        return replied and not self.muted_bytes_sent
 
     def as_dict(self) -> dict[str, Any]:
         turns = [
