@@ -37,6 +37,7 @@ class FakeKernel:
         (sound / "device").symlink_to(interface)
         for end in "cp":
             self.node(number, 0, end).touch()
+            self._status(self.node(number, 0, end)).write_text("closed\n")
         self._list()
         return card
 
@@ -51,12 +52,24 @@ class FakeKernel:
     def node(self, number: int, device: int, end: str) -> Path:
         return self._folder / "dev" / "snd" / f"pcmC{number}D{device}{end}"
 
-    def hold(self, pid: int, program: str, node: Path) -> None:
-        """Let a process have the file of a card open."""
-        process = self._folder / "proc" / str(pid)
-        (process / "fd").mkdir(parents=True)
+    def hold(self, pid: int, program: str, node: Path, *, thread: int = 0) -> None:
+        """Let a thread of a process have the end of a card open."""
+        process, owner = (
+            self._folder / "proc" / str(pid),
+            self._folder / "proc" / str(thread or pid),
+        )
+        for folder in (process, owner):
+            folder.mkdir(exist_ok=True)
+            (folder / "status").write_text(f"Name:\tdata-loop\nTgid:\t{pid}\nPid:\t{thread}\n")
         (process / "comm").write_text(f"{program}\n")
-        (process / "fd" / "7").symlink_to(node)
+        owned = f"state: RUNNING\nowner_pid   : {thread or pid}\ntrigger_time: 1.0\n"
+        self._status(node).write_text(owned)
+
+    def _status(self, node: Path) -> Path:
+        card, _, device = node.name.removeprefix("pcmC").partition("D")
+        folder = self._folder / "proc" / "asound" / f"card{card}" / f"pcm{device}" / "sub0"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "status"
 
     def _sound(self, number: int) -> Path:
         return self._folder / "sys" / "class" / "sound" / f"card{number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,27 @@ def test_an_endless_line_is_cut(tmp_path: Path) -> None:
     assert len(chatter.last) < 512
 
 
+def test_what_c_code_prints_is_dropped_for_a_while(capfd: pytest.CaptureFixture[str]) -> None:
+    libc, chatter = ctypes.CDLL(None), Chatter()
+    chatter.install()
+    with chatter.hushed():
+        libc.perror(b"hushed")
+        print("from Python", file=sys.stderr)  # noqa: T201 - as a log does
+    libc.perror(b"aloud")
+    chatter.restore()
+    said = capfd.readouterr().err
+    assert "hushed" not in said
+    assert "from Python" in said
+    assert "aloud" in said
+
+
 def test_a_machine_without_alsa_is_silent_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object, **__: object) -> ctypes.CDLL:
-        raise OSError("no such library")
+    real = ctypes.CDLL
+
+    def missing(name: str | None) -> ctypes.CDLL:
+        if name is not None:
+            raise OSError("no such library")
+        return real(name)
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
     chatter = Chatter()

@@ -183,6 +183,25 @@ async def test_the_microphone_outlives_the_sound_server(sound_card: SoundCard) -
         await until(lambda: heard.kinds()[-1] is MicOpened)
 
 
+async def test_opening_and_searching_write_nothing_to_stderr(
+    sound_card: SoundCard, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with ear(PortAudio()) as (microphone, heard):
+        microphone.open()
+        await until(lambda: heard.batches)
+        assert capfd.readouterr().err == ""
+        sound_card.kill()
+        await until(lambda: MicLost in heard.kinds())
+        capfd.readouterr()  # PortAudio's own thread says farewell, once
+        await until(lambda: len(heard.reasons()) == 2)
+    assert capfd.readouterr().err == ""
+    assert heard.reasons()[1] == (
+        "microphone 'rig_mic' does not open (Illegal combination of I/O devices; "
+        "PulseAudio: Unable to connect: Connection refused). "
+        "Check its cable and its sound server; then run: pi-voice doctor"
+    )
+
+
 async def test_closing_ends_the_search_for_a_lost_microphone(sound_card: SoundCard) -> None:
     async with ear(PortAudio()) as (microphone, heard):
         microphone.open()

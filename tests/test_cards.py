@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from pi_voice.audio.cards import Card, Direction, Kernel
@@ -45,9 +46,26 @@ def test_who_holds_a_card_is_named(tmp_path: Path) -> None:
     assert pi.kernel.holder(card, Direction.MICROPHONE) == ""
 
 
-def test_a_process_that_we_may_not_look_into_is_passed_over(tmp_path: Path) -> None:
+def test_the_program_is_named_when_one_of_its_threads_holds_the_card(tmp_path: Path) -> None:
     pi = FakeKernel(tmp_path)
     card = pi.plug(1, "Device", "USB PnP Sound Device")
-    (tmp_path / "proc" / "700").mkdir()
-    pi.hold(812, "arecord", pi.kernel.nodes(card, Direction.MICROPHONE)[0])
-    assert pi.kernel.holder(card, Direction.MICROPHONE) == "pid 812 (arecord)"
+    pi.hold(812, "pipewire", pi.node(1, 0, "c"), thread=815)
+    assert pi.kernel.holder(card, Direction.MICROPHONE) == "pid 812 (pipewire)"
+
+
+def test_a_card_with_a_free_stream_is_held_by_nobody(tmp_path: Path) -> None:
+    pi = FakeKernel(tmp_path)
+    card = pi.plug(1, "Loopback", "Loopback 1")
+    pi.hold(812, "arecord", pi.node(1, 0, "c"))
+    free = tmp_path / "proc" / "asound" / "card1" / "pcm0c" / "sub1"
+    free.mkdir()
+    (free / "status").write_text("closed\n")
+    assert pi.kernel.holder(card, Direction.MICROPHONE) == ""
+
+
+def test_a_holder_that_is_hidden_is_known_by_its_number(tmp_path: Path) -> None:
+    pi = FakeKernel(tmp_path)
+    card = pi.plug(1, "Device", "USB PnP Sound Device")
+    pi.hold(812, "pipewire", pi.node(1, 0, "c"))
+    shutil.rmtree(tmp_path / "proc" / "812")
+    assert pi.kernel.holder(card, Direction.MICROPHONE) == "pid 812 (unknown)"

@@ -1,4 +1,4 @@
-"""Takes what ALSA and JACK would write to stderr into the debug log.
+"""Keeps the sound libraries from stderr; what ALSA says goes to the debug log.
 
 PortAudio probes every device there could be, and each that is missing costs a line: about a
 hundred for every look at the cards, among which the one that explains a failure is lost.
@@ -6,10 +6,12 @@ hundred for every look at the cards, among which the one that explains a failure
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -29,38 +31,54 @@ _ALSA_HANDLER = ctypes.CFUNCTYPE(
     ctypes.c_char_p,  # format
     *[ctypes.c_void_p] * VARIADIC_SLOTS,
 )
-_JACK_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
 
 class Chatter:
-    """Listens to libasound and libjack from `install` to `restore`.
+    """Listens to libasound from `install` to `restore`.
 
-    Lives as long as the PortAudio it listens to: the libraries keep its addresses.
+    Lives as long as the PortAudio it listens to: libasound keeps its address.
     """
 
     def __init__(self) -> None:
         self._last = threading.local()
+        self._libc = ctypes.CDLL(None)
+        self._libc.fopen.restype = ctypes.c_void_p
         self._alsa: Any = None
-        self._jack: Any = None
-        self._on_alsa = _ALSA_HANDLER(self._take_alsa)
-        self._on_jack = _JACK_HANDLER(self._take_jack)
-        self._snprintf: Any = None
+        self._nowhere: int | None = None
+        self._on_alsa = _ALSA_HANDLER(self._take)
 
     def install(self) -> None:
-        """Catch the lines of both libraries, as far as they are there."""
-        self._alsa = _library("libasound.so.2")
-        if self._alsa is not None:
-            self._snprintf = ctypes.CDLL(None).snprintf
+        """Catch the lines of libasound, if it is there."""
+        self._nowhere = self._libc.fopen(b"/dev/null", b"w")
+        with contextlib.suppress(OSError):  # no ALSA on this system, nothing to silence
+            self._alsa = ctypes.CDLL("libasound.so.2")
             self._alsa.snd_lib_error_set_handler(self._on_alsa)
-        # only where PortAudio was built with it and has loaded it already
-        self._jack = _library("libjack.so.0", mode=os.RTLD_LAZY | os.RTLD_NOLOAD)
-        self._tell_jack(self._on_jack)
 
     def restore(self) -> None:
         """Let the libraries speak to stderr again."""
         if self._alsa is not None:
             self._alsa.snd_lib_error_set_handler(None)
-        self._tell_jack(None)
+        if self._nowhere is not None:
+            self._libc.fclose(ctypes.c_void_p(self._nowhere))
+        self._alsa = self._nowhere = None
+
+    @contextlib.contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Drop what C code prints meanwhile: PortAudio and JACK know no other place than stderr.
+
+        glibc's `stderr` is a variable that a program may set (GNU C Library manual, "Standard
+        Streams"). The descriptor stays what it is, so Python's log and a crash are still seen.
+        """
+        try:
+            stderr = ctypes.c_void_p.in_dll(self._libc, "stderr")
+        except ValueError:  # a C library without it
+            yield
+            return
+        before, stderr.value = stderr.value, self._nowhere or stderr.value
+        try:
+            yield
+        finally:
+            stderr.value = before
 
     @property
     def last(self) -> str:
@@ -71,7 +89,7 @@ class Chatter:
         """Begin anew: what the calling thread does next shall not be blamed for the past."""
         self._last.line = ""
 
-    def _take_alsa(
+    def _take(
         self,
         file: bytes | None,
         line: int,
@@ -82,24 +100,9 @@ class Chatter:
     ) -> None:
         buffer = ctypes.create_string_buffer(LINE_BYTES)
         values = [ctypes.c_void_p(slot) for slot in slots]
-        self._snprintf(buffer, ctypes.c_size_t(LINE_BYTES), form, *values)
+        self._libc.snprintf(buffer, ctypes.c_size_t(LINE_BYTES), form, *values)
         text = buffer.value.decode(errors="replace").strip()
         if errno:
             text += f": {os.strerror(abs(errno))}"
         self._last.line = text
         logger.debug("! alsa %s: %s", (function or b"").decode(errors="replace"), text)
-
-    def _tell_jack(self, handler: Any) -> None:
-        if self._jack is not None:
-            self._jack.jack_set_error_function(handler)
-            self._jack.jack_set_info_function(handler)
-
-    def _take_jack(self, line: bytes | None) -> None:
-        logger.debug("! jack %s", (line or b"").decode(errors="replace").strip())
-
-
-def _library(name: str, *, mode: int = ctypes.DEFAULT_MODE) -> Any:
-    try:
-        return ctypes.CDLL(name, mode=mode)
-    except OSError:
-        return None  # not on this system: nothing to silence

@@ -5,7 +5,6 @@ The number of a card is the order in which the kernel found it; another one afte
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ from pathlib import Path
 USB_PATH = re.compile(r"\d+-\d+(?:\.\d+)*")  # "1-1.2": bus 1, port 1, port 2 of the hub there
 USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")  # vendor and product
 _LISTED = re.compile(r"^ *(\d+) \[[^]]*\]: .*? - (.+)$", re.MULTILINE)
+_OWNER = re.compile(r"^owner_pid *: (\d+)$", re.MULTILINE)  # of a substream that is open
 
 
 class Direction(StrEnum):
@@ -68,12 +68,21 @@ class Kernel:
         return sorted((self.dev / "snd").glob(f"pcmC{card.number}D*{end}"))
 
     def holder(self, card: Card, direction: Direction) -> str:
-        """Who has the card open, as "pid 812 (pipewire)"; "" if nobody that we may see."""
-        nodes = {str(node) for node in self.nodes(card, direction)}
-        for process in self.proc.glob("[0-9]*") if nodes else ():
-            if nodes & _open_files(process / "fd"):
-                return f"pid {process.name} ({_read(process / 'comm').strip()})"
+        """Who has the card to itself, as "pid 812 (pipewire)"; "" if it is free, or not told."""
+        for node in self.nodes(card, direction):
+            device = node.name.removeprefix(f"pcmC{card.number}D")
+            streams = self.proc / "asound" / f"card{card.number}" / f"pcm{device}"
+            told = [_read(status) for status in streams.glob("sub*/status")]
+            owners = [_OWNER.search(text) for text in told]
+            if owners and owners[0] and all(owners):
+                return self._program(owners[0][1])
         return ""
+
+    def _program(self, thread: str) -> str:
+        """The process of the thread that the kernel names as owner."""
+        found = re.search(r"^Tgid:\s*(\d+)$", _read(self.proc / thread / "status"), re.MULTILINE)
+        pid = found[1] if found else thread
+        return f"pid {pid} ({_read(self.proc / pid / 'comm').strip() or 'unknown'})"
 
 
 def _usb(device: Path) -> tuple[str, str]:
@@ -84,16 +93,6 @@ def _usb(device: Path) -> tuple[str, str]:
         return "", ""
     vendor, product = _read(interface.parent / "idVendor"), _read(interface.parent / "idProduct")
     return path, f"{vendor.strip()}:{product.strip()}"
-
-
-def _open_files(folder: Path) -> set[str]:
-    files = set()
-    try:
-        for link in os.scandir(folder):
-            files.add(os.readlink(link.path))
-    except OSError:  # of another user, or gone meanwhile: what we saw until here is all we get
-        return files
-    return files
 
 
 def _read(file: Path) -> str:

@@ -86,6 +86,10 @@ class PortAudio:
             inventory = self._renewed()
             try:
                 pcm = inventory.find(request.device, request.direction)
+                card = inventory.card_of(pcm)
+                # asked first, because PortAudio waits a second for a card that somebody else has
+                if card and (no := inventory.refusal(request.device, request.direction, card)):
+                    raise no
                 stream = self._open(pcm, request, patience or Patience())
             except DeviceError:
                 self._outdated = True
@@ -98,7 +102,8 @@ class PortAudio:
         stream.mute()
         with self._lock:
             self._streams -= 1
-            stream.close()
+            with self._chatter.hushed():
+                stream.close()
 
     def rates_hz(self, pcm: Pcm, direction: Direction) -> tuple[int, ...]:
         """Those of RATES_HZ at which it opens; none while it is in use."""
@@ -128,7 +133,8 @@ class PortAudio:
     def _begin(self) -> None:
         self._chatter.install()
         try:
-            self._library = pyaudio.PyAudio()
+            with self._chatter.hushed():
+                self._library = pyaudio.PyAudio()
         except OSError as error:
             self._chatter.restore()
             fix = "Run: pi-voice doctor"
@@ -167,7 +173,8 @@ class PortAudio:
         for card_format in self._formats(pcm, request):
             stream = Stream(request, card_format, patience)
             try:
-                stream.open(self._library, pcm.index)
+                with self._chatter.hushed():
+                    stream.open(self._library, pcm.index)
             except OSError as error:
                 reason = error
                 if error.errno not in _OTHER_FORMAT:
@@ -175,7 +182,7 @@ class PortAudio:
             else:
                 self._worked[request] = card_format
                 return stream
-        raise self._failure(pcm, request, reason) from reason
+        raise self._failure(request, reason) from reason
 
     def _formats(self, pcm: Pcm, request: CardRequest) -> list[AudioFormat]:
         """What to try: what worked last, then the fewest channels at every rate."""
@@ -185,10 +192,7 @@ class PortAudio:
         formats = [AudioFormat(rate_hz, channels) for rate_hz in rates for channels in counts]
         return list(dict.fromkeys([last, *formats] if last else formats))
 
-    def _failure(self, pcm: Pcm, request: CardRequest, reason: OSError | None) -> DeviceError:
-        card = self._inventory.card_of(pcm)
-        if card and (told := self._inventory.refusal(request.device, request.direction, card)):
-            return told
+    def _failure(self, request: CardRequest, reason: OSError | None) -> DeviceError:
         if reason is None or reason.errno in _OTHER_FORMAT:
             rates = ", ".join(str(rate_hz) for rate_hz in RATES_HZ)
             return request.error(f"opens at none of {rates} Hz", LIST_THEM)
@@ -204,7 +208,8 @@ class PortAudio:
             f"{end}_format": pyaudio.paInt16,
         }
         try:
-            return bool(self._library.is_format_supported(rate_hz, **wanted))
+            with self._chatter.hushed():
+                return bool(self._library.is_format_supported(rate_hz, **wanted))
         except (OSError, ValueError):  # how PyAudio says no
             return False
 
