@@ -144,6 +144,17 @@ async def test_a_service_that_says_goodbye_and_never_hangs_up_is_left() -> None:
         ended.set()
 
 
+async def test_a_service_that_says_goodbye_and_drips_for_ever_is_left() -> None:
+    async def handler(there: ServerConnection) -> None:
+        there.transport.write(b"\x88\x02\x03\xe9")
+        while not there.transport.is_closing():
+            there.transport.write(b"\x8a\x00")
+            await asyncio.sleep(0.01)
+
+    async with service(handler, ping_interval=None) as url:
+        assert (await end(url, Limits(close_s=0.05))).code == 1001
+
+
 async def test_the_key_is_hidden_where_the_service_repeats_it() -> None:
     async def handler(there: ServerConnection) -> None:
         await there.close(3000, "bad key: sk-secret")

@@ -258,9 +258,12 @@ async def test_what_was_told_but_not_yet_read_is_taken_back() -> None:
                 lambda: [turn.status for turn in service.sessions[0].turns] == ["completed"]
             )
             link.cancel_reply()
-            link.send_audio(SPEECH)
+            link.send_audio(tone(500, hz=880))
             link.commit_turn()
             assert isinstance(await anext(events), ReplyStarted)
+            sound = await anext(events)
+            assert isinstance(sound, ReplyAudio)
+            assert tone(500, hz=880).startswith(sound.pcm)
 
 
 @pytest.mark.parametrize("delay_ms", [0, 40, 400])
@@ -289,6 +292,7 @@ async def test_a_reply_that_waits_for_another_one_is_cancelled_with_it() -> None
         told = len(here.told)
         await asyncio.sleep(60)
         assert here.told[told:] == []
+        assert len(here.session.cancels) == 2
 
 
 async def test_truncation_tells_the_service_what_was_heard() -> None:
@@ -363,8 +367,11 @@ async def test_a_long_turn_sent_again_over_a_slow_network_arrives_whole(network:
         here.link.send_turn(long)
         here.link.commit_turn()
         here.link.gate(muted=True)
+        here.speak()
         await until(lambda: here.session.turns, within_s=WAIT_S)
+        await settle()
         assert here.session.turns[0].pcm == long
+        assert here.service.audio_received_bytes == len(long)
         assert here.all(AudioDropped) == []
         await here.tells(ReplyStarted)
         here.link.gate(muted=False)
@@ -381,6 +388,31 @@ async def test_what_is_said_meanwhile_comes_behind_the_turn_that_is_sent_again(
         here.link.commit_turn()
         await until(lambda: here.session.turns, within_s=WAIT_S)
         assert here.session.turns[0].pcm == tone(5000) + SPEECH
+
+
+async def test_a_turn_that_is_discarded_while_it_is_sent_again_is_gone(network: Network) -> None:
+    network.bytes_per_s = 100_000
+    network.window_bytes = 16_384
+    async with connected() as here:
+        here.link.send_turn(tone(5000))
+        here.link.discard_turn()
+        here.speak()
+        here.link.commit_turn()
+        await here.tells(ReplyEnded)
+        assert [turn.pcm for turn in here.session.turns] == [SPEECH]
+        assert here.service.audio_received_bytes == len(SPEECH)
+
+
+async def test_a_mute_behind_a_turn_that_is_lost_still_counts(network: Network) -> None:
+    network.bytes_per_s = 100_000
+    network.window_bytes = 16_384
+    async with connected() as here:
+        here.link.send_turn(tone(5000))
+        here.link.gate(muted=True)
+        assert not here.link._transport.muted
+        here.service.cut()
+        await here.tells(LinkDown)
+        assert here.link._transport.muted
 
 
 async def test_a_turn_that_is_cancelled_while_it_is_sent_again_gets_no_reply(
@@ -495,15 +527,36 @@ async def test_a_key_that_stays_wrong_is_not_hammered() -> None:
 
 
 async def test_a_network_that_comes_back_ends_the_wait(network: Network) -> None:
-    network.stall()
     async with room() as here:
+        network.refuse()
         await here.tells(LinkDown)
         await asyncio.sleep(3600)
         network.heal()
         begin_s = now_s()
         here.link.link_up()
         await here.tells(LinkUp)
-        assert now_s() - begin_s < 11
+        assert now_s() - begin_s < 1
+
+
+async def test_a_network_that_comes_back_does_not_mend_a_wrong_key() -> None:
+    attempts = itertools.count()
+    async with room(Script(refusals=(Refusal(401) for _ in attempts))) as here:
+        await asyncio.sleep(10)
+        for _ in range(100):
+            here.link.link_up()
+            await asyncio.sleep(0.1)
+    assert next(attempts) == 2
+
+
+async def test_a_session_that_worked_for_a_while_makes_the_next_refusal_the_first() -> None:
+    deed = Fault("input_audio_buffer.append", Close(3000))
+    async with connected(Script(faults=[deed], refusals=[Refusal(401)] * 3)) as here:
+        await asyncio.sleep(120)
+        begin_s = now_s()
+        here.speak()
+        await here.tells(LinkUp, nth=2)
+        assert here.all(LinkDown)[-1].fault is LinkFault.REFUSED
+        assert now_s() - begin_s < 2
 
 
 async def test_a_session_that_nobody_confirms_is_not_used() -> None:

@@ -28,7 +28,7 @@ def test_messages_come_out_in_the_order_in_which_they_went_in() -> None:
     box.put(b"create", 0.0, 0.0)
     assert box.audio_ms == 20.0
     assert emptied(box) == [b"append", b"commit", b"create"]
-    assert not box
+    assert box.audio_ms == 0.0
 
 
 def test_sound_that_lags_two_seconds_behind_is_dropped_oldest_first() -> None:
@@ -56,7 +56,7 @@ def test_what_was_said_last_can_be_forgotten_and_nothing_before() -> None:
     assert (box.audio_ms, box.dropped_audio_ms) == (20.0, 40.0)
     assert emptied(box) == [b"1", b"commit", b"clear"]
     box.forget(1000.0)
-    assert not box
+    assert box.take() is None
 
 
 def test_sound_is_bounded_in_memory() -> None:
@@ -71,6 +71,14 @@ def test_the_newest_sound_is_kept_even_if_it_is_too_large() -> None:
     box = outbox(audio_bytes=3)
     box.put(FRAME, 20.0, 0.0)
     assert emptied(box) == [FRAME]
+
+
+def test_sound_that_was_taken_makes_room() -> None:
+    box = outbox(audio_bytes=len(FRAME) * 3)
+    for _ in range(100):
+        box.put(FRAME, 20.0, 0.0)
+        box.put(FRAME, 20.0, 0.0)
+        assert emptied(box) == [FRAME] * 2
 
 
 def test_what_is_no_sound_is_never_dropped() -> None:

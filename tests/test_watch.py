@@ -163,6 +163,19 @@ async def test_a_service_that_answers_no_ping_lives_as_long_as_it_talks(
         assert socket.closing is None
 
 
+async def test_a_program_that_does_not_read_for_a_while_keeps_its_link(
+    services: list[Service],
+) -> None:
+    socket = await Socket.open("ws://127.0.0.1:80", headers={})
+    await until(lambda: services)
+    for number in range(100):
+        await services[0].send(str(number))
+    await asyncio.sleep(120)
+    assert socket.closing is None
+    socket.abort()
+    assert await messages(socket) == [str(number) for number in range(100)]
+
+
 async def test_nothing_is_abandoned_on_a_network_with_four_seconds_of_delay(
     network: Network, socket: Socket
 ) -> None:

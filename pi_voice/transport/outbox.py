@@ -35,9 +35,6 @@ class Outbox:
         self._audio: deque[_Waiting] = deque()
         self._size_bytes = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._all)
-
     @property
     def audio_ms(self) -> float:
         return sum(waiting.audio_ms for waiting in self._audio)

@@ -114,7 +114,7 @@ class Socket:
         now = self._watch.activity()
         if not self._wire.is_open:
             self._unsent_audio_ms += audio_ms
-        elif self._outbox or self._wire.blocked_at is not None:
+        elif self._wire.blocked_at is not None:
             self._enqueue(text, audio_ms, now)
         else:
             self._write(text, audio_ms)
@@ -140,7 +140,7 @@ class Socket:
 
     async def drain(self) -> None:
         """Wait until the kernel took everything, or the connection ended."""
-        while self.closing is None and (self._outbox or self._wire.blocked_at is not None):
+        while self.closing is None and self._wire.blocked_at is not None:
             self._drained.clear()
             await self._drained.wait()
 
