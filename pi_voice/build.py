@@ -151,8 +151,8 @@ def sounds(settings: Settings) -> Sounds:
 
 
 def light_name(pattern: Pattern) -> str:
-    """How the light of a pattern looks, in words."""
-    return LIGHTS[pattern]
+    """How the light of a pattern looks: colour and kind, without its times."""
+    return " ".join(LIGHTS[pattern].split()[:2])
 
 
 def api_key(settings: Settings) -> ApiKey | None:

@@ -22,6 +22,11 @@ from pi_voice.sim.wav import Recording, read_wav, write_wav
 
 HELLO = files("pi_voice.sim") / "hello.wav"
 Mode = Literal["push_to_talk", "toggle", "voice"]
+STORIES = {
+    "push_to_talk": "hold the button and talk",
+    "toggle": "press, talk, press again",
+    "voice": "just talk",
+}
 TAP_S = 0.06  # a quick finger; far below what counts as a turn
 MID_REPLY = 0.4  # of the reply is heard when somebody interrupts it
 ARRIVED_S = 0.3  # what was sent has arrived by then, and fingers are no faster
@@ -54,8 +59,8 @@ def run(wishes: Wishes) -> int:
     speeches = [read_wav(path) for path in wishes.wavs]
     if not wishes.out.parent.is_dir():
         raise PiVoiceError(f"{wishes.out}: there is no folder {wishes.out.parent}; make it first")
-    outcome = asyncio.run(_hold(wishes, speeches))
     screen = Screen()
+    outcome = asyncio.run(_hold(wishes, speeches, screen))
     screen.say(*table(outcome))
     screen.say(f"What the speaker played is in {wishes.out}")
     if wishes.as_json:
@@ -63,15 +68,15 @@ def run(wishes: Wishes) -> int:
     return 0 if outcome.is_complete else 1
 
 
-async def _hold(wishes: Wishes, speeches: list[Recording]) -> Outcome:
+async def _hold(wishes: Wishes, speeches: list[Recording], screen: Screen) -> Outcome:
     settings = Settings()
     settings = replace(settings, activation=replace(settings.activation, mode=wishes.activation))
     card = AudioFormat(speeches[0].rate_hz if speeches else _hello().rate_hz)
     async with build.simulation(settings, card) as box:
-        screen = Screen(box)
         daemon = asyncio.create_task(box.daemon.run(), name="daemon")
-        live = asyncio.create_task(screen.live(), name="live line")
-        talk = asyncio.create_task(_talk(Person(box, wishes.activation), speeches), name="person")
+        live = asyncio.create_task(screen.live(box), name="live line")
+        person = Person(box, wishes.activation, screen)
+        talk = asyncio.create_task(_talk(person, speeches), name="person")
         try:
             await asyncio.wait({daemon, talk}, return_when=asyncio.FIRST_COMPLETED)
             box.daemon.stop()
@@ -106,14 +111,19 @@ def _hello() -> Recording:
 class Person:
     """Somebody at the box: watches the lights, presses, speaks, listens."""
 
-    def __init__(self, box: build.Simulation, activation: Mode) -> None:
+    def __init__(self, box: build.Simulation, activation: Mode, screen: Screen) -> None:
         self._box = box
+        self._screen = screen
         self._activation = activation
         self._turns: list[TurnOutcome] = []
         self._muted_bytes = 0
 
     async def asks(self, speech: Recording, *, interrupts: bool = False) -> None:
         """Say something and hear the reply, or interrupt it half-way."""
+        story = f"Turn {len(self._turns) + 1}: {STORIES[self._activation]}"
+        self._screen.say(
+            f"{story}, and press the button in mid-reply." if interrupts else f"{story}."
+        )
         pressed_s = await self._begins()
         said = await self._says(speech)
         await self._ends()
@@ -123,6 +133,7 @@ class Person:
 
     async def is_muted_while_saying(self, speech: Recording) -> None:
         """Say something to a muted box: nothing of it may leave."""
+        self._screen.say("Muted: talk to the box; nothing may leave it.")
         await asyncio.sleep(ARRIVED_S)
         before = self._box.service.audio_received_bytes
         self._wish(Wish.MUTE)

@@ -14,6 +14,7 @@ from pi_voice.core.actions import Pattern
 REFRESH_S = 0.1  # ten times a second looks alive
 QUIET_DB, LOUD_DB = -60.0, -10.0  # the ends of the level meter
 METER = 10
+CLEAR_LINE = "\r\x1b[2K"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,63 +66,64 @@ class Outcome:
 class Screen:
     """Writes for a person: on a terminal one line that lives, elsewhere one line per change."""
 
-    def __init__(self, box: build.Simulation | None = None) -> None:
-        self._box = box
+    def __init__(self) -> None:
         self._alive = sys.stdout.isatty()
 
     def say(self, *lines: str) -> None:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
+        if self._alive:
+            sys.stdout.write(CLEAR_LINE)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
 
-    async def live(self) -> None:
+    async def live(self, box: build.Simulation) -> None:
         """Show what the box does until cancelled."""
         shown = ""
         try:
             while True:
-                line = self._line()
+                state = _state(box)
                 if self._alive:
-                    sys.stdout.write(f"\r\x1b[2K{line}")
-                elif line.split("mic")[0] != shown:
-                    shown = line.split("mic")[0]
-                    sys.stdout.write(f"{line}\n")
-                sys.stdout.flush()
+                    sys.stdout.write(f"{CLEAR_LINE}{state}  {_progress(box)}")
+                    sys.stdout.flush()
+                elif state != shown:
+                    self.say(state)
+                shown = state
                 await asyncio.sleep(REFRESH_S)
         finally:
             if self._alive:
-                sys.stdout.write("\r\x1b[2K")
+                sys.stdout.write(CLEAR_LINE)
 
-    def _line(self) -> str:
-        box = self._box
-        if box is None or box.leds.pattern is None:
-            return "starting"
-        pattern = box.leds.pattern
-        light = build.light_name(pattern)
-        sent_ms = sum(turn.sent_ms for turn in box.log.turns)
-        heard_ms = sum(turn.heard_ms for turn in box.log.turns)
-        return (
-            f"LED {light:<22} {pattern.value:<10} mic {_meter(box)} {_who(pattern):<14}"
-            f" sent {sent_ms:6.0f} ms  heard {heard_ms:6.0f} ms"
-        )
+
+def _state(box: build.Simulation) -> str:
+    pattern = box.leds.pattern
+    if pattern is None:
+        return "  the box starts"
+    mic = "open" if box.leds.mic_is_open else "closed"
+    light = build.light_name(pattern)
+    return f"  LED {light:<13} {pattern.value:<10} microphone {mic:<7} {_who(pattern):<14}".rstrip()
+
+
+def _progress(box: build.Simulation) -> str:
+    sent_ms = sum(turn.sent_ms for turn in box.log.turns)
+    heard_ms = sum(turn.heard_ms for turn in box.log.turns)
+    return f"{_meter(box)} sent {sent_ms:.0f} ms, heard {heard_ms:.0f} ms"
 
 
 def _meter(box: build.Simulation) -> str:
-    if not box.leds.mic_is_open:
-        return "closed".ljust(METER)
-    share = (box.microphone.level_db - QUIET_DB) / (LOUD_DB - QUIET_DB)
+    level_db = box.microphone.level_db if box.leds.mic_is_open else QUIET_DB
+    share = (level_db - QUIET_DB) / (LOUD_DB - QUIET_DB)
     bars = round(max(0.0, min(1.0, share)) * METER)
     return "|" * bars + "." * (METER - bars)
 
 
 def _who(pattern: Pattern) -> str:
     talking = {Pattern.LISTENING: "you talk", Pattern.SPEAKING: "the box talks"}
-    return talking.get(pattern, "nobody talks")
+    return talking.get(pattern, "")
 
 
 COLUMNS = (
     ("turn", 4),
     ("activation", 13),
-    ("spoken", 8),
+    ("spoken", 9),
     ("sent", 8),
     ("reply", 8),
     ("heard", 8),
@@ -133,6 +135,7 @@ COLUMNS = (
 
 def table(outcome: Outcome) -> Iterator[str]:
     """The turns with their times, and the proof of the mute, as lines of text."""
+    yield ""
     yield "".join(f"{name:>{width}}" for name, width in COLUMNS)
     for number, turn in enumerate(outcome.turns, start=1):
         cells = (

@@ -56,8 +56,8 @@ def test_the_outcome_is_json_with_the_lights_in_order() -> None:
 
 def test_the_table_has_a_row_per_turn_and_the_proof_of_the_mute() -> None:
     lines = list(table(outcome(HEARD, CUT)))
-    assert lines[1].split() == [
+    assert lines[2].split() == [
         *("1", "push_to_talk", "3000", "3180", "3180", "3180", "73", "251", "-")
     ]
-    assert lines[2].split()[-1] == "35"
+    assert lines[3].split()[-1] == "35"
     assert lines[-1] == "While muted, 0 bytes of audio reached the service."
