@@ -15,7 +15,7 @@ POSITIONAL = 5
 
 LEAVES = {"errors", "frames"}
 POLICY = LEAVES | {"core.events"}
-ADAPTER = POLICY | {"ports", "core.actions", "bridge", "retry", "state", "budget"}
+ADAPTER = POLICY | {"ports", "core.actions", "bridge", "g711", "retry", "state", "budget"}
 
 # what a module or package may import of ours besides itself; "*" is everything but the command line
 ALLOWED = {
@@ -25,6 +25,7 @@ ALLOWED = {
     "core": {"frames"},
     "ports": {"core.events", "core.actions", "frames"},
     "bridge": set(),
+    "g711": set(),
     "retry": POLICY,
     "state": POLICY,
     "budget": POLICY,

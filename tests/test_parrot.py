@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pi_voice.sim import service_config
-from pi_voice.sim.g711 import FORMATS, PCM24
 from pi_voice.sim.parrot import CHIRP_LETTERS, CHIRP_MS, Call, Saying, answer, chirp
+from pi_voice.sim.service_formats import FORMATS, PCM24
 from pi_voice.sim.service_items import Item
 from pi_voice.sim.service_records import Recording
 from pi_voice.sim.service_wire import Wire

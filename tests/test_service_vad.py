@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_voice.sim.g711 import FORMATS, PCM24, converted
+from pi_voice.sim.service_formats import FORMATS, PCM24, converted
 from pi_voice.sim.service_vad import SpeechEdge, TurnDetector
 from tests.stage import silence, tone
 

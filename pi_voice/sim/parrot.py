@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pi_voice.sim.g711 import FORMATS, PCM24, WireAudio, converted
+from pi_voice.sim.service_formats import FORMATS, PCM24, WireAudio, converted
 from pi_voice.sim.service_items import Item
 from pi_voice.sim.service_records import Turn
 from pi_voice.sim.service_wire import Wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from pi_voice.sim.g711 import FORMATS
+from pi_voice.sim.service_formats import FORMATS
 from pi_voice.sim.service_vad import SpeechEdge, TurnDetector
 from pi_voice.sim.service_wire import Rejected, Wire
 

@@ -7,7 +7,7 @@ import binascii
 import copy
 from dataclasses import dataclass
 
-from pi_voice.sim.g711 import WireAudio
+from pi_voice.sim.service_formats import WireAudio
 from pi_voice.sim.service_records import Recording, Shelf, Turn
 from pi_voice.sim.service_wire import Names, Rejected, Wire
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from pi_voice.sim.g711 import FORMATS, WireAudio
 from pi_voice.sim.parrot import Call, Saying
+from pi_voice.sim.service_formats import FORMATS, WireAudio
 from pi_voice.sim.service_items import Conversation, Item
 from pi_voice.sim.service_records import Recording, Shelf
 from pi_voice.sim.service_schedule import Step

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pi_voice.sim.g711 import WireAudio
+from pi_voice.sim.service_formats import WireAudio
 from pi_voice.sim.service_wire import Wire
 
 FRAME_MS = 20

@@ -16,9 +16,9 @@ from pi_voice.core.events import (
     TurnRefused,
 )
 from pi_voice.frames import SAMPLE_BYTES
+from pi_voice.g711 import G711
 from pi_voice.retry import classify
 from pi_voice.transport.contracts import TransportError
-from pi_voice.transport.g711 import G711
 from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.messages import (
     AudioEvent,

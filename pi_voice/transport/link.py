@@ -23,10 +23,10 @@ from pi_voice.core.events import (
     ReplyStarted,
 )
 from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.g711 import G711, RATE_HZ
 from pi_voice.retry import Pace, RetryClass
 from pi_voice.transport.contracts import TransportError
 from pi_voice.transport.downlink import Downlink, part_of
-from pi_voice.transport.g711 import G711, RATE_HZ
 from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.transport.messages import ConnectionLost

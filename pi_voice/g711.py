@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from array import array
 from collections.abc import Callable
 
@@ -35,6 +36,12 @@ class G711:
     def decode(self, data: bytes) -> bytes:
         """Give mono samples at 8 kHz."""
         return array("h", map(self._samples.__getitem__, data)).tobytes()
+
+
+@functools.cache
+def coder(encoding: str) -> G711:
+    """The one coder of this encoding, made when it is first needed."""
+    return G711(encoding)
 
 
 def _code_table(to_code: Callable[[int], int], unused_bits: int) -> bytes:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from dataclasses import dataclass
 
+from pi_voice.g711 import RATE_HZ
+
 RATE_RATIO = 3  # 24 kHz is three times 8 kHz
-
-
-def _from_ulaw(code: int) -> int:
-    code = ~code & 0xFF
-    magnitude = (((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)
-    return 0x84 - magnitude if code & 0x80 else magnitude - 0x84
-
-
-def _from_alaw(code: int) -> int:
-    code ^= 0x55
-    segment = (code & 0x70) >> 4
-    magnitude = ((code & 0x0F) << 4) + 8
-    if segment:
-        magnitude = (magnitude + 0x100) << (segment - 1)
-    return magnitude if code & 0x80 else -magnitude
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +17,12 @@ class WireAudio:
     Attributes:
         rate_hz: Samples per second.
         sample_bytes: Bytes per sample.
-        values: For G.711, the sample that each of the 256 codes stands for; empty for PCM.
+        code: Which law of G.711 codes the samples; empty for PCM.
     """
 
     rate_hz: int
     sample_bytes: int
-    values: tuple[int, ...] = ()
+    code: str = ""
 
     @property
     def bytes_per_ms(self) -> float:
@@ -51,24 +37,20 @@ class WireAudio:
 
     def decode(self, data: bytes) -> array[int]:
         """Samples at the format's own rate; a trailing half sample is left out."""
-        if self.values:
-            return array("h", [self.values[code] for code in data])
-        return array("h", data[: len(data) - len(data) % 2])
+        pcm = coder(self.code).decode(data) if self.code else data[: len(data) - len(data) % 2]
+        return array("h", pcm)
 
     def encode(self, samples: array[int]) -> bytes:
-        """The nearest codes for samples at the format's own rate."""
-        if not self.values:
-            return samples.tobytes()
-        ladder = sorted((value, code) for code, value in enumerate(self.values))
-        middles = [(low[0] + high[0]) / 2 for low, high in zip(ladder, ladder[1:], strict=False)]
-        return bytes(ladder[bisect_left(middles, sample)][1] for sample in samples)
+        """The codes of samples at the format's own rate."""
+        pcm = samples.tobytes()
+        return coder(self.code).encode(pcm) if self.code else pcm
 
 
 PCM24 = WireAudio(24_000, 2)
 FORMATS = {
     "audio/pcm": PCM24,
-    "audio/pcmu": WireAudio(8_000, 1, tuple(_from_ulaw(code) for code in range(256))),
-    "audio/pcma": WireAudio(8_000, 1, tuple(_from_alaw(code) for code in range(256))),
+    "audio/pcmu": WireAudio(RATE_HZ, 1, "pcmu"),
+    "audio/pcma": WireAudio(RATE_HZ, 1, "pcma"),
 }
 
 
