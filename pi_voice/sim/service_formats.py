@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from pi_voice.g711 import RATE_HZ
+from pi_voice.g711 import RATE_HZ, coder
 
 RATE_RATIO = 3  # 24 kHz is three times 8 kHz
 
