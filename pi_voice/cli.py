@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8765, metavar="N")
     serve.set_defaults(verb=_serve)
 
+    devices = verbs.add_parser("devices", help="list sound cards and what to write to get them")
+    devices.set_defaults(verb=_devices)
+
     config = verbs.add_parser("config", help="check or show the configuration")
     config.add_argument("what", choices=("check", "show"))
     config.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
@@ -81,6 +84,14 @@ def _serve(options: argparse.Namespace) -> int:
     from pi_voice import build
 
     build.serve(options.port, _announce)
+    return 0
+
+
+def _devices(options: argparse.Namespace) -> int:
+    from pi_voice import device_list
+    from pi_voice.audio.devices import describe_devices
+
+    sys.stdout.writelines(f"{line}\n" for line in device_list.lines(describe_devices()))
     return 0
 
 

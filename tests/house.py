@@ -46,6 +46,7 @@ ALLOWED = {
     "build": {"*"},
     "demo": {"*"},
     "demo_view": {"*"},
+    "device_list": {"audio"},
     "cli": {"*"},
     "__main__": {"cli"},
 }
