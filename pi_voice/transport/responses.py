@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 GUARD_S = 10.0  # a service that neither begins nor refuses a reply for that long lost the request
+SENT = 8  # creates whose refusal may still be on its way
 SEEN = 64  # ids of old replies that may still be spoken of
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 NOT_ACTIVE = "response_cancel_not_active"
@@ -57,7 +58,7 @@ class Responses:
         self.epoch = 0
         self._control = Control.FREE
         self._waiting: deque[Create] = deque()
-        self._sent: Create | None = None  # the last one, until its fate is known
+        self._sent: dict[str, Create] = {}  # by event id; any of them may still be refused
         self._seen: dict[str, None] = {}
         self._numbers = count(1)
 
@@ -91,7 +92,9 @@ class Responses:
         create.event_id = (
             own_id if isinstance(own_id, str) and own_id else f"pv_create_{next(self._numbers)}"
         )
-        self._sent = create
+        self._sent[create.event_id] = create
+        if len(self._sent) > SENT:
+            del self._sent[next(iter(self._sent))]
         self._move(Control.CREATE_REQUESTED)
         return {**create.event, "event_id": create.event_id}
 
@@ -106,10 +109,9 @@ class Responses:
         Returns:
             True if there is one that has not begun and was not cancelled before.
         """
-        if self._sent is None:
-            return False
-        awaited = self.awaited and not self._sent.cancelled
-        self._sent.cancelled = True
+        awaited = self._awaited is not None and not self._awaited.cancelled
+        for create in self._sent.values():
+            create.cancelled = True
         return awaited
 
     # -- what the service says
@@ -124,7 +126,7 @@ class Responses:
         self._remember(response_id)
         if outside:
             return False
-        unwanted = self.awaited and self._sent is not None and self._sent.cancelled
+        unwanted = self._awaited is not None and self._awaited.cancelled
         self.ongoing = True
         self.active_id = response_id
         self._move(Control.FREE)
@@ -136,8 +138,7 @@ class Responses:
             self._move(Control.FREE)
         if not self.ongoing:
             if self.awaited and response_id is not None and response_id not in self._seen:
-                self._sent = None  # ours, though we did not see it begin
-                self._move(Control.FREE)
+                self._move(Control.FREE)  # ours, though we did not see it begin
         elif None in (response_id, self.active_id) or response_id == self.active_id:
             self._end()
         self._remember(response_id)
@@ -148,24 +149,21 @@ class Responses:
             if self.cancelling:
                 self._end()
             return True
-        sent = self._sent
-        if sent is None:
-            return code == ALREADY_ACTIVE
         if code == ALREADY_ACTIVE:
-            if event_id in (None, sent.event_id):
-                self._requeue(sent)
+            self._requeue(self._last if event_id is None else self._sent.get(event_id))
             return True
         if event_id is not None:
-            ours = event_id == sent.event_id
+            refused = self._sent.get(event_id)
         else:
-            ours = self.awaited and ("response_create" in code or "response.create" in message)
-        if ours:
-            self._give_up(sent)
+            about_create = "response_create" in code or "response.create" in message
+            refused = self._awaited if about_create else None
+        if refused is not None:
+            self._give_up(refused)
         return False
 
     def release(self) -> None:
         """The service was silent for too long: stop waiting for it."""
-        self._sent = None
+        self._sent.clear()
         self.ongoing = False
         self.active_id = None
         self._move(Control.FREE)
@@ -176,26 +174,42 @@ class Responses:
         self._seen.clear()
         self.release()
 
+    @property
+    def _last(self) -> Create | None:
+        """The create that was sent last and not refused."""
+        return self._sent[next(reversed(self._sent))] if self._sent else None
+
+    @property
+    def _awaited(self) -> Create | None:
+        return self._last if self.awaited else None
+
     def _end(self) -> None:
         self.ongoing = False
         self.active_id = None
-        self._sent = None  # an error about it would have come before the end
         self._move(Control.FREE)
 
-    def _requeue(self, sent: Create) -> None:
-        self._sent = None
-        if not sent.cancelled:
-            self._waiting.appendleft(sent)
-        if not self.ongoing:
+    def _requeue(self, refused: Create | None) -> None:
+        """Ask again, first of all, when the active reply ended.
+
+        That reply may have begun in the place of ours, so that ours seemed to be accepted.
+        """
+        if refused is None:
+            return
+        free = self._awaited is refused or self._control is Control.FREE
+        del self._sent[refused.event_id]
+        if not refused.cancelled:
+            self._waiting.appendleft(refused)
+        if free and not self.ongoing:
             self._move(Control.BLOCKED)
 
-    def _give_up(self, sent: Create) -> None:
+    def _give_up(self, refused: Create) -> None:
         """Drop the request that failed; what was merged into it is asked for again."""
-        self._sent = None
-        if sent.requests > 1:
-            self._waiting.appendleft(Create({"type": "response.create"}, False, sent.requests - 1))
-        if self.awaited:
+        if self._awaited is refused:
             self._move(Control.FREE)
+        del self._sent[refused.event_id]
+        if refused.requests > 1:
+            again = Create({"type": "response.create"}, False, refused.requests - 1)
+            self._waiting.appendleft(again)
 
     def _move(self, control: Control) -> None:
         self._control = control
