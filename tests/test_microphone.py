@@ -266,7 +266,7 @@ async def test_it_makes_room_for_a_new_list_of_cards_without_a_word(fake: FakePy
         await here.opened()
         here.sound.renewal_wanted = True
         await here.runs(2)
-        here.sound.renewal_wanted = False
+        assert not here.sound.renewal_wanted
         here.card.stream.call(BATCH)
         await until(lambda: len(here.ear.batches) == 2)
     assert here.ear.kinds() == [MicOpened]

@@ -190,6 +190,21 @@ def test_nothing_that_plays_is_cut_for_a_new_list(fake: FakePyAudio, pi: FakeKer
     assert fake.starts == 2
 
 
+def test_a_wish_for_a_new_list_ends_when_the_cards_are_back(
+    fake: FakePyAudio, pi: FakeKernel
+) -> None:
+    pi.plug(1, "Device", "USB PnP Sound Device")
+    with PortAudio(pi.kernel) as sound:
+        speaker = sound.open(SPEAKER)
+        pi.unplug(1)
+        error_of(sound, USB)
+        assert sound.renewal_wanted
+        pi.plug(1, "Device", "USB PnP Sound Device")
+        sound.close(speaker)
+        sound.open(SPEAKER)
+        assert not sound.renewal_wanted
+
+
 def test_an_old_list_is_used_as_far_as_it_is_still_true(fake: FakePyAudio, pi: FakeKernel) -> None:
     pi.plug(0, "Device", "USB PnP Sound Device")
     pi.plug(1, "Other", "Another Sound Device")

@@ -117,6 +117,8 @@ class PortAudio:
 
     def _renewed(self) -> Inventory:
         """The list, made anew where that is needed and possible."""
+        if not self._streams:
+            self.renewal_wanted = False
         now = self._kernel.cards()
         moved = [card for card in self._inventory.cards if card not in now]
         changed = moved or len(now) != len(self._inventory.cards)
@@ -141,7 +143,7 @@ class PortAudio:
             raise DeviceError("PortAudio", f"does not start ({error.strerror})", fix) from error
         cards = self._kernel.cards()
         self._inventory = Inventory(list(self._pcms()), cards, self._kernel)
-        self._outdated = self.renewal_wanted = False
+        self._outdated = False
         self._listed_s = time.monotonic()
 
     def _end(self) -> None:

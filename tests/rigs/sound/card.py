@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Self
 
 from tests.rigs.sound.pulse import Missing, Pulse
+from tests.until import until
 
 HERE = Path(__file__).parent
 START_S = 20.0  # it takes a tenth of a second; a machine under load gets there
 STOP_S = 5.0
+SILENCE_BYTES = 48_000 * 2 * 2 // 4  # a quarter of a second
 PR_SET_PDEATHSIG = 1  # prctl(2): die with whoever started it, even if that was killed
 
 
@@ -118,7 +120,10 @@ class SoundCard:
 
     @contextlib.asynccontextmanager
     async def recording(self, wav: Path) -> AsyncIterator[None]:
-        """Write what the loudspeaker plays, at 48 kHz and in two channels, into a file."""
+        """Write what the loudspeaker plays, at 48 kHz and in two channels, into a file.
+
+        Leaving waits for silence, because what was handed to the card is still to be heard.
+        """
         form = ("--rate=48000", "--channels=2", "--format=s16le", "--file-format=wav")
         command = ("parecord", "--device=speaker.monitor", "--latency-msec=20", *form, str(wav))
         before = len(await self.captures())
@@ -126,7 +131,8 @@ class SoundCard:
         try:
             await self.wait_for(self.captures, before + 1)
             yield
-            await asyncio.sleep(0.1)  # what left the sink is still on its way to the recorder
+            begins = _size(wav)
+            await until(lambda: _ends_silent(wav, begins))
         finally:
             with contextlib.suppress(ProcessLookupError):
                 recorder.terminate()
@@ -215,6 +221,16 @@ _OPTIONS = (
     "--log-target=stderr",
     "--log-level=notice",
 )
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
+
+
+def _ends_silent(wav: Path, begins: int) -> bool:
+    """A recording grew by SILENCE_BYTES, and nothing but zeros are in them."""
+    recorded = wav.read_bytes()
+    return len(recorded) >= begins + SILENCE_BYTES and not any(recorded[-SILENCE_BYTES:])
 
 
 def _die_with_parent() -> None:
