@@ -195,11 +195,12 @@ def test_requests_merged_into_a_refused_one_are_asked_again() -> None:
     for _ in range(3):
         ask(responses)
     responses.done("r1")
-    refusals = 0
-    while (create := responses.next_create()) is not None:
-        responses.refused("invalid_value", "", create["event_id"])
-        refusals += 1
-    assert refusals == 3
+    refusals = []
+    for _ in range(10):
+        create = responses.next_create()
+        if create is not None:
+            refusals.append(responses.refused("invalid_value", "", create["event_id"]))
+    assert refusals == [False] * 3
 
 
 def test_a_cancel_of_nothing_is_settled() -> None:
