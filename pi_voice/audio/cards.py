@@ -72,7 +72,7 @@ class Kernel:
         for node in self.nodes(card, direction):
             device = node.name.removeprefix(f"pcmC{card.number}D")
             streams = self.proc / "asound" / f"card{card.number}" / f"pcm{device}"
-            told = [_read(status) for status in streams.glob("sub*/status")]
+            told = [_read(status) for status in sorted(streams.glob("sub*/status"))]
             owners = [_OWNER.search(text) for text in told]
             if owners and owners[0] and all(owners):
                 return self._program(owners[0][1])
