@@ -132,3 +132,47 @@ def talk_of(said: Sequence[Wave], *, level_db: float = -26.0, seed: int = 1) -> 
         at += len(one) + len(pause)
         parts += [one * amplitude(level_db), pause]
     return Talk(np.concatenate(parts), tuple(spoken))
+
+
+def monologue(seconds: float, *, level_db: float = -20.0, seed: int = 1) -> Wave:
+    """A long reply: phrases of two to five utterances with short pauses."""
+    random = np.random.default_rng(seed)
+    parts: list[Wave] = []
+    wanted = round(seconds * RATE_HZ)
+    while sum(map(len, parts)) < wanted:
+        first = int(random.integers(1_000_000))
+        parts += [utterance(first + number) for number in range(random.integers(2, 6))]
+        parts.append(np.zeros(round(random.uniform(0.2, 1.5) * RATE_HZ)))
+    return np.concatenate(parts)[:wanted] * amplitude(level_db)
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """How the speaker reaches the microphone.
+
+    Attributes:
+        gain_db: Against what was played.
+        delay_ms: Of both cards and the air.
+        drift_ppm: How much faster the clock of the speaker runs.
+        overdrive: How far the speaker is driven into saturation; 0 is clean.
+    """
+
+    gain_db: float
+    delay_ms: float
+    drift_ppm: float = 0.0
+    overdrive: float = 0.0
+
+    def heard(self, played: Wave, seed: int = 1) -> Wave:
+        """What comes back, through a room that rings for 300 ms."""
+        random = np.random.default_rng(seed)
+        ring = round(0.3 * RATE_HZ)
+        response = random.normal(size=ring) * 10 ** (-3 * np.arange(ring) / ring)
+        response[0] = 3.0  # the direct way
+        bent = np.tanh(self.overdrive * played) if self.overdrive else played
+        size = len(played) + ring
+        echo = np.fft.irfft(np.fft.rfft(bent, size) * np.fft.rfft(response, size), size)
+        echo = echo[: len(played)] / rms(echo) * rms(played) * amplitude(self.gain_db)
+        at = np.arange(len(echo))
+        taken = at * (1 + self.drift_ppm * 1e-6) - self.delay_ms * RATE_HZ / 1000
+        heard: Wave = np.interp(taken, at, echo, left=0, right=0)
+        return heard

@@ -45,6 +45,7 @@ class SpeechGate:
 
     Attributes:
         is_open: The last verdict.
+        is_hit: The last frame alone sounded like speech.
         level_db: Loudness of the last frame within `BAND_HZ`, in dB below full scale.
         floor_db: What the room sounds like while nobody talks; None until something was heard.
         freeze_rise: True while the speaker plays, lest the room learns our own voice.
@@ -72,6 +73,7 @@ class SpeechGate:
                 about 100 ms comes on top.
         """
         self.is_open = False
+        self.is_hit = False
         self.level_db = SILENCE_DB
         self.floor_db: float | None = None
         self.freeze_rise = False
@@ -92,9 +94,9 @@ class SpeechGate:
         voiced = bool(_webrtcvad.process(self._vad, DETECTOR.rate_hz, pcm, samples))
         self.level_db = _band_level_db(pcm)
         floor_db = self._learn(voiced=voiced)
-        hit = voiced and self.level_db > floor_db + self._margin_db
-        self._recent.append(hit)
-        self._since_hit = 0 if hit else self._since_hit + 1
+        self.is_hit = voiced and self.level_db > floor_db + self._margin_db
+        self._recent.append(self.is_hit)
+        self._since_hit = 0 if self.is_hit else self._since_hit + 1
         if self.is_open:
             self.is_open = self._since_hit < self._hangover_frames
         else:
@@ -103,7 +105,7 @@ class SpeechGate:
 
     def reset(self) -> None:
         """Sound is missing here: nobody is talking any more, but the room is the same."""
-        self.is_open = False
+        self.is_open = self.is_hit = False
         self._recent.clear()
         self._levels.clear()
 
