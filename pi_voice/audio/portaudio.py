@@ -106,9 +106,8 @@ class PortAudio:
                 stream.close()
 
     def rates_hz(self, pcm: Pcm, direction: Direction) -> tuple[int, ...]:
-        """Those of RATES_HZ at which it opens; none while it is in use."""
+        """Those of RATES_HZ at which one of the inventory opens; none while it is in use."""
         with self._lock:
-            self._renewed()
             return tuple(
                 r for r in RATES_HZ if any(self._opens(pcm, direction, r, c) for c in (1, 2))
             )
@@ -148,7 +147,8 @@ class PortAudio:
 
     def _end(self) -> None:
         if self._library is not None:
-            self._library.terminate()
+            with self._chatter.hushed():
+                self._library.terminate()
             self._library = None
             self._chatter.restore()
 
