@@ -127,6 +127,17 @@ async def test_speech_in_the_room_arrives_bit_for_bit(
     assert heard.kinds() == [MicOpened]
 
 
+async def test_what_alsa_learns_later_is_found_without_a_restart(
+    sound_card: SoundCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.delenv("ALSA_CONFIG_PATH")
+        with PortAudio() as sound:
+            assert SoundCard.MICROPHONE not in [pcm.name for pcm in sound.inventory().pcms]
+    with PortAudio() as sound:
+        assert SoundCard.MICROPHONE in [pcm.name for pcm in sound.inventory().pcms]
+
+
 async def test_a_card_at_another_rate_keeps_every_word(
     sound_card: SoundCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

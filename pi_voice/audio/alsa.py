@@ -48,11 +48,15 @@ class Chatter:
         self._on_alsa = _ALSA_HANDLER(self._take)
 
     def install(self) -> None:
-        """Catch the lines of libasound, if it is there."""
+        """Catch the lines of libasound, if it is there; and let it read its configuration again.
+
+        PortAudio lists what libasound has read last, maybe before a sound server was installed.
+        """
         self._nowhere = self._libc.fopen(b"/dev/null", b"w")
         with contextlib.suppress(OSError):  # no ALSA on this system, nothing to silence
             self._alsa = ctypes.CDLL("libasound.so.2")
             self._alsa.snd_lib_error_set_handler(self._on_alsa)
+            self._alsa.snd_config_update()
 
     def restore(self) -> None:
         """Let the libraries speak to stderr again."""
