@@ -135,6 +135,13 @@ def test_large_items_push_out_old_ones_but_never_the_newest() -> None:
     assert ids(history) == ["d", "e"]
 
 
+def test_a_reply_without_end_does_not_grow_without_end() -> None:
+    history = full(Message("a", "assistant"))
+    for _ in range(5):
+        history.add_transcript("a", 0, "x" * (MOST_CHARS // 2))
+    assert len(words(history, "a") or "") == MOST_CHARS
+
+
 def test_a_replay_tells_words_in_order_and_nothing_else() -> None:
     history = full(
         Message("s", "system", (ContentPart("input_text", "Be kind."),)),

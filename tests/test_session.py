@@ -8,7 +8,7 @@ import pytest
 
 from pi_voice.transport import UNSET
 from pi_voice.transport.heard import AudioShape
-from pi_voice.transport.session import DEFAULTS, Session, changes, merge
+from pi_voice.transport.session import DEFAULTS, MOST_PENDING, Session, changes, merge
 
 G711 = AudioShape(8000, frame_bytes=1)
 
@@ -234,3 +234,11 @@ def test_merging_keeps_what_it_was_given() -> None:
 
 def test_one_and_true_are_not_the_same() -> None:
     assert changes({"a": 1, "b": {"c": 1}}, {"a": True, "b": {"c": 1}}) == {"a": True}
+
+
+def test_updates_that_are_never_confirmed_do_not_pile_up() -> None:
+    found = opened()
+    for number in range(1000):
+        found.update({"instructions": str(number)})
+    assert len(found._pending) <= MOST_PENDING
+    assert found.requested["instructions"] == "999"

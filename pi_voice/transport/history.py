@@ -13,6 +13,7 @@ Json = dict[str, Any]
 AnyItem = TypeVar("AnyItem", bound=Item)
 
 MOST_ITEMS = 256
+MOST_PARTS = 64  # of one message; what names a later one is a fault of the service
 MOST_CHARS = 1 << 20  # of text and image data; a device runs for months
 REPLAYED_ITEMS = 64
 REPLAYED_CHARS = 16_000  # about 4,000 tokens: every reconnect pays for them again
@@ -90,13 +91,14 @@ class History:
     def add_transcript(self, item_id: str, content_index: int, delta: str) -> None:
         """A piece of what a reply says, while it is spoken."""
         item = self._items.get(item_id)
-        if not isinstance(item, Message) or item_id in self._cut or not 0 <= content_index < 64:
+        if not isinstance(item, Message) or item_id in self._cut or not 0 <= content_index < MOST_PARTS:
             return
         parts = list(item.content)
         while len(parts) <= content_index:
             parts.append(ContentPart("output_audio"))
         part = parts[content_index]
-        parts[content_index] = replace(part, transcript=(part.transcript or "") + delta)
+        words = ((part.transcript or "") + delta)[:MOST_CHARS]
+        parts[content_index] = replace(part, transcript=words)
         self._store(replace(item, content=tuple(parts)))
 
     def set_transcript(self, item_id: str, content_index: int, words: str) -> Message | None:

@@ -79,7 +79,11 @@ class Responses:
     # -- wishes
 
     def request(self, event: dict[str, Any], *, manual: bool) -> None:
-        self._waiting.append(Create(event, manual))
+        """Ask for a reply; automatic requests that wait side by side become one."""
+        if not manual and self._waiting and not self._waiting[-1].manual:
+            self._waiting[-1].requests += 1
+        else:
+            self._waiting.append(Create(event, manual))
 
     def next_create(self) -> dict[str, Any] | None:
         """The create that goes on the wire now, if one may."""

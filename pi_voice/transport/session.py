@@ -26,6 +26,7 @@ DEFAULTS: Json = {  # the profile that the Agents SDK sends when it is given not
         "output": {"format": PCM, "speed": 1},
     },
 }
+MOST_PENDING = 32  # updates that the service has not confirmed; older ones count as confirmed
 # Their fields belong together: a part of the old value beside a part of the new one is wrong.
 _WHOLE = frozenset({"turn_detection", "format", "prompt", "tool_choice", "truncation", "voice"})
 
@@ -141,7 +142,7 @@ class Session:
         if not patch:
             return None
         event_id = self._next_id()
-        self._pending.append((event_id, patch))
+        self._await(event_id, patch)
         return {
             "type": "session.update",
             "event_id": event_id,
@@ -154,7 +155,7 @@ class Session:
         if isinstance(session, Mapping):
             event_id = event.get("event_id")
             patch = {key: value for key, value in session.items() if key != "model"}
-            self._pending.append((event_id if isinstance(event_id, str) else "", patch))
+            self._await(event_id if isinstance(event_id, str) else "", patch)
 
     def trace(self) -> Json | None:
         """The update that sets tracing, once the service has named the session."""
@@ -182,8 +183,8 @@ class Session:
             return
         if self._opening_id is not None and not self.acknowledged:
             self.acknowledged = True
-        elif self._pending:
-            self._requested = merge(self._requested, self._pending.pop(0)[1])
+        else:
+            self._confirm()
 
     def refused(self, event_id: str | None, param: str | None) -> None:
         """An error arrived; if it answers a `session.update`, the update did not happen."""
@@ -213,6 +214,15 @@ class Session:
     @property
     def output_shape(self) -> AudioShape:
         return _shape(self._audio("output").get("format"))
+
+    def _await(self, event_id: str, patch: Json) -> None:
+        self._pending.append((event_id, patch))
+        if len(self._pending) > MOST_PENDING:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        if self._pending:
+            self._requested = merge(self._requested, self._pending.pop(0)[1])
 
     def _audio(self, end: str) -> Mapping[str, Any]:
         for session in (self.effective, self.requested):
