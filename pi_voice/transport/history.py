@@ -91,7 +91,9 @@ class History:
     def add_transcript(self, item_id: str, content_index: int, delta: str) -> None:
         """A piece of what a reply says, while it is spoken."""
         item = self._items.get(item_id)
-        if not isinstance(item, Message) or item_id in self._cut or not 0 <= content_index < MOST_PARTS:
+        if not isinstance(item, Message) or item_id in self._cut:
+            return
+        if not 0 <= content_index < MOST_PARTS:
             return
         parts = list(item.content)
         while len(parts) <= content_index:
