@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ CALL = FunctionCall("f1", "c1", "get_time", "{}")
 
 
 def test_payloads_cannot_be_changed_by_a_listener() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         CALL.call_id = "other"  # type: ignore[misc]  # that it cannot is the point
 
 

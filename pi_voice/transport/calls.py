@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from pi_voice.transport import neutral
 from pi_voice.transport.contracts import TransportError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pi_voice.transport.heard import PlaybackTracker, Position
 from pi_voice.transport.history import History
@@ -21,8 +22,7 @@ Json = dict[str, Any]
 MOST_CUT = 256  # replies and items whose late sound is still kept away
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """Call the listeners of an event.
 
     Attributes:
@@ -36,8 +36,7 @@ class Emit:
     reply: tuple[str | None, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Put a text frame on the wire.
 
     Attributes:
@@ -49,15 +48,13 @@ class Send:
     audio_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class StartGuard:
+class StartGuard(Struct, frozen=True):
     """Call `guard` after this time; a guard that runs starts again."""
 
     after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ForgetAudio:
+class ForgetAudio(Struct, frozen=True):
     """Drop the sound that was sent last, as far as it has not left: the user muted.
 
     Attributes:
@@ -70,8 +67,7 @@ class ForgetAudio:
 Effect = Emit | Send | StartGuard | ForgetAudio
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What the service can do and the program wants.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import floor
+
+from msgspec import Struct
 
 Key = tuple[str, int]  # item id and content index
 
@@ -12,8 +13,7 @@ G711_RATE_HZ = 8_000
 MOST_ITEMS = 128  # a program that never reports what it played shall not grow for months
 
 
-@dataclass(frozen=True, slots=True)
-class AudioShape:
+class AudioShape(Struct, frozen=True):
     """How the sound of a session is coded on the wire, mono always.
 
     Attributes:
@@ -28,8 +28,7 @@ class AudioShape:
         return size_bytes * 1000 / (self.rate_hz * self.frame_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """One part of a reply that was not heard to its end.
 
     Attributes:
@@ -58,8 +57,7 @@ class Position:
         return self.complete and self.played_ms >= self.received_ms
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     response_id: str | None
     received: int = 0  # bytes
     played: int = 0  # sample frames

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from pi_voice.transport.items import as_item, write_message
 from pi_voice.transport.messages import ContentPart, Item, Message, ToolCall
