@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pi_voice.transport.history import MOST_CHARS, MOST_ITEMS, REPLAYED_ITEMS, History, difference
-from pi_voice.transport.messages import ContentPart, Item, Message, ToolCall
+from pi_voice.transport.messages import ContentPart, Item, McpApprovalRequest, Message, ToolCall
 
 
 def said(
@@ -172,6 +172,12 @@ def test_a_replay_tells_whole_calls_and_no_half_ones() -> None:
     assert [event["item"]["type"] for event in events] == ["function_call", "function_call_output"]
     assert {event["item"]["call_id"] for event in events} == {"c1"}
     assert events[1]["previous_item_id"] == "f1"
+
+
+def test_a_replay_leaves_out_what_only_the_service_can_make() -> None:
+    asked = McpApprovalRequest("m1", "home", "lamp", {})
+    called = ToolCall("m2", "lamp", "{}", "completed", "on", None, None, "mcp_call")
+    assert full(asked, called).replay() == []
 
 
 def test_a_replay_shows_images_again() -> None:

@@ -149,6 +149,14 @@ def test_the_model_of_the_next_connection_can_be_chosen() -> None:
     assert t.provider_metadata["openai"]["model"] == "other"
 
 
+def test_a_program_may_decide_itself_whether_speech_interrupts() -> None:
+    t = WebSocketTransport()
+    assert t.interrupt_on_speech is None
+    t.interrupt_on_speech = False
+    assert t._protocol.dialog.interrupt_on_speech is False
+    assert t.interrupt_on_speech is False
+
+
 def test_a_pace_of_ones_own_is_used() -> None:
     pace = Pace(random.random)
     assert WebSocketTransport(reconnect=pace)._supervisor._reconnect is pace

@@ -44,6 +44,21 @@ def test_an_unknown_event_passes_through_as_it_is() -> None:
     assert told(here, "*") == [("*", {"type": "rocket.launched", "speed": 3})]
 
 
+def test_a_service_that_speaks_as_before_the_release_is_understood() -> None:
+    here = Room().connect().reply()
+    delta = {"response_id": "r1", "item_id": "a1"}
+    here.forget()
+    here.says("response.audio.delta", delta="AAAA", **delta)
+    here.says("response.audio_transcript.delta", delta="hi", **delta)
+    assert [event["type"] for event in here.all("*")] == [
+        "response.audio.delta",
+        "response.audio_transcript.delta",
+    ]
+    assert here.all("response.output_audio.delta")[0]["type"] == "response.output_audio.delta"
+    assert here.kinds() == ["audio.output.delta", "transcript.output.delta"]
+    assert here.names() == ["audio", "audio_transcript_delta"]
+
+
 @pytest.mark.parametrize("name", ["audio", "connected", "*", "event", "turn_done"])
 def test_the_service_cannot_pretend_to_be_us(name: str) -> None:
     here = Room().connect().says(name, data="x")

@@ -306,8 +306,6 @@ class Dialog:
             self.settle()
 
     def _truncate(self, part: Position, heard_ms: float) -> bool:
-        if part.finished:
-            return False
         share = heard_ms / part.received_ms if part.received_ms else 0.0
         message = self.history.cut(part.item_id, part.content_index, share)
         if message is not None:

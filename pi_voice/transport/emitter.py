@@ -78,7 +78,7 @@ class EventEmitter:
             if event == ERROR and args:
                 logger.error("transport: %s", args[0])
             return False
-        for entry in tuple(entries):
+        for entry in entries:  # a change of the listeners makes a new list
             if not wanted():
                 break
             self._call(event, entry, args)

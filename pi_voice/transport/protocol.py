@@ -12,7 +12,7 @@ from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
 from pi_voice.transport.dialog import Dialog, Effect, Options
 from pi_voice.transport.messages import AudioMark, Response, TurnDone
-from pi_voice.transport.wire import AUDIO_DELTA, decode, decode_audio, event_type
+from pi_voice.transport.wire import AUDIO_DELTA, BETA_NAMES, decode, decode_audio, event_type
 
 logger = logging.getLogger(__name__)
 
@@ -157,15 +157,9 @@ class RealtimeProtocol:
         dialog = self.dialog
         if dialog.wants("*"):
             self._tell_raw(message)
+        kind = BETA_NAMES.get(kind, kind)
         if kind == AUDIO_DELTA:
-            sound = decode_audio(message)
-            if sound is None:
-                self.malformed += 1
-                return
-            self._tell(kind, message)
-            server_events.hear(dialog, sound)
-            if dialog.wants("event") and not dialog.is_cut(sound.response_id, sound.item_id):
-                self._tell_neutral(message, (sound.response_id, sound.item_id))
+            self._heard(message)
             return
         event = decode(message)
         if event is None:
@@ -173,7 +167,7 @@ class RealtimeProtocol:
         elif kind == "error":
             self._refused(event)
         else:
-            self._happened(kind, event)
+            self._happened(kind, {**event, "type": kind})
 
     def interrupt(self, *, cancel: bool) -> None:
         """End what is heard; without a session, what still plays of the last one."""
@@ -187,6 +181,21 @@ class RealtimeProtocol:
         """The time of the last StartGuard is over."""
         if self.dialog.guard():
             logger.warning("the service neither began nor refused a reply; asking again")
+
+    def _heard(self, message: str | bytes) -> None:
+        """A piece of a reply: the only event that comes often, so it is read as little as can be."""
+        dialog = self.dialog
+        sound = decode_audio(message)
+        if sound is None:
+            self.malformed += 1
+            return
+        if dialog.wants(AUDIO_DELTA):
+            dialog.emit(AUDIO_DELTA, {**(decode(message) or {}), "type": AUDIO_DELTA})
+        server_events.hear(dialog, sound)
+        if dialog.wants("event") and not dialog.is_cut(sound.response_id, sound.item_id):
+            event = {**(decode(message) or {}), "type": AUDIO_DELTA}
+            for said in neutral.decode(event):
+                dialog.emit_sound("event", said, (sound.response_id, sound.item_id))
 
     def _happened(self, kind: str, event: Json) -> None:
         dialog = self.dialog
@@ -220,15 +229,6 @@ class RealtimeProtocol:
         raw = decode(message)
         if raw is not None:
             self.dialog.emit("*", raw)
-
-    def _tell(self, kind: str, message: str | bytes) -> None:
-        if self.dialog.wants(kind):
-            self.dialog.emit(kind, decode(message))
-
-    def _tell_neutral(self, message: str | bytes, reply: tuple[str | None, str]) -> None:
-        event = decode(message)
-        for said in neutral.decode(event or {}):
-            self.dialog.emit_sound("event", said, reply)
 
     def _fail_turn(self) -> None:
         """Tell listeners that the reply in hand will never end properly."""

@@ -25,18 +25,18 @@ class Talk:
         """Whether sound is kept back; seed: `muted` of both. Survives reconnects."""
         return self._protocol.dialog.uplink.muted
 
-    def send_audio(self, audio: Audio, *, commit: bool = False) -> bool:
+    def send_audio(self, pcm: Audio, *, commit: bool = False) -> bool:
         """Append sound to the user's turn; seed: `sendAudio(audio, {commit})`.
 
         Args:
-            audio: Samples in the session's input format (16-bit little-endian mono PCM at
+            pcm: Samples in the session's input format (16-bit little-endian mono PCM at
                 24 kHz, or G.711 at 8 kHz).
             commit: Also end the turn; no reply follows unless the service detects turns.
 
         Returns:
             False if the sound was dropped: muted, or not connected.
         """
-        samples = memoryview(audio).cast("B")
+        samples = memoryview(pcm).cast("B")
         if not self._protocol.connected:
             self._protocol.dialog.uplink.drop(len(samples))
             return False
@@ -105,9 +105,9 @@ class Talk:
         self._calls.send_message(message, other_event_data, trigger=trigger_response)
         self._perform()
 
-    def add_image(self, image: str, *, trigger_response: bool = True) -> None:
+    def add_image(self, data_url: str, *, trigger_response: bool = True) -> None:
         """Show a PNG or JPEG as data URI, 1 MiB at most; seed: `addImage(image, options)`."""
-        self._calls.add_image(image, trigger=trigger_response)
+        self._calls.add_image(data_url, trigger=trigger_response)
         self._perform()
 
     def update_session_config(self, config: Config) -> None:
@@ -142,16 +142,16 @@ class Talk:
         self._calls.send_mcp_response(approval_request, approved, reason)
         self._perform()
 
-    def reset_history(self, old_history: Iterable[Any], new_history: Iterable[Any]) -> None:
+    def reset_history(self, old: Iterable[Any], new: Iterable[Any]) -> None:
         """Turn one history into the other; seed: `resetHistory(old, new)`.
 
         Sound becomes its transcript. Our own account changes when the service confirms.
 
         Args:
-            old_history: Items as in `item_update`, or mappings with the same keys.
-            new_history: The same.
+            old: Items as in `item_update`, or mappings with the same keys.
+            new: The same.
         """
-        self._calls.reset_history(old_history, new_history)
+        self._calls.reset_history(old, new)
         self._perform()
 
     def interrupt(self, cancel_ongoing_response: bool = True) -> None:

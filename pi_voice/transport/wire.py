@@ -10,6 +10,15 @@ import msgspec
 
 AUDIO_DELTA = "response.output_audio.delta"
 APPEND = "input_audio_buffer.append"
+# What events were called before GA, as services still do that learned the protocol early.
+BETA_NAMES = {
+    "response.audio.delta": AUDIO_DELTA,
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
+}
 APPEND_LIMIT_BYTES = 1 << 20  # the service takes 15 MiB; a stalled link shall not hold that much
 
 
