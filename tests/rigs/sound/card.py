@@ -20,6 +20,7 @@ from tests.rigs.sound.pulse import Missing, Pulse
 from tests.until import until
 
 HERE = Path(__file__).parent
+PREFIX = "pi-voice-sound-"
 START_S = 20.0  # it takes a tenth of a second; a machine under load gets there
 STOP_S = 5.0
 SILENCE_BYTES = 48_000 * 2 * 2 // 4  # a quarter of a second
@@ -42,7 +43,8 @@ class SoundCard:
     def __init__(self, pulse: Pulse) -> None:
         self._pulse = pulse
         # a socket's path may have 108 characters, and pytest's own folders are deep
-        self._folder = Path(tempfile.mkdtemp(prefix="pi-voice-sound-"))
+        _remove_orphans()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._folder.chmod(0o755)  # a service under another user may use the card
         socket_path = str(self._folder / "pulse")
         for name in ("pulse.pa", "asound.conf"):
@@ -231,6 +233,14 @@ def _ends_silent(wav: Path, begins: int) -> bool:
     """A recording grew by SILENCE_BYTES, and nothing but zeros are in them."""
     recorded = wav.read_bytes()
     return len(recorded) >= begins + SILENCE_BYTES and not any(recorded[-SILENCE_BYTES:])
+
+
+def _remove_orphans() -> None:
+    """Remove what a run left that was killed; its daemon went with it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _die_with_parent() -> None:
