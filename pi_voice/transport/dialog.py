@@ -310,7 +310,7 @@ class Dialog:
         message = self.history.cut(part.item_id, part.content_index, share)
         if message is not None:
             self.emit("item_update", message)
-        if not self.options.can_truncate:
+        if not self.options.can_truncate or self.responses.is_outside(part.response_id):
             return False
         self.send(
             {

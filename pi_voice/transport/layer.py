@@ -101,7 +101,8 @@ class WebSocketTransport(EventEmitter, Talk):
         """Connect and open a session; seed: `connect(options)` of both.
 
         Returns when the service confirmed the session's settings (or 5 s later, with a warning).
-        Only what comes after that is repaired by `reconnect`: this attempt is made once. What is not given is as in the constructor or the last `connect` that came about.
+        Only what comes after that is repaired by `reconnect`: this attempt is made once. What is
+        not given is as in the constructor or the last `connect` that came about.
 
         Args:
             api_key: As in the constructor.

@@ -183,7 +183,7 @@ class RealtimeProtocol:
             logger.warning("the service neither began nor refused a reply; asking again")
 
     def _heard(self, message: str | bytes) -> None:
-        """A piece of a reply: the only event that comes often, so it is read as little as can be."""
+        """A piece of a reply: it comes often, so it is read no further than somebody wants."""
         dialog = self.dialog
         sound = decode_audio(message)
         if sound is None:

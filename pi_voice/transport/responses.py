@@ -59,7 +59,7 @@ class Responses:
         self._control = Control.FREE
         self._waiting: deque[Create] = deque()
         self._sent: dict[str, Create] = {}  # by event id; any of them may still be refused
-        self._seen: dict[str, None] = {}
+        self._seen: dict[str, bool] = {}  # value: it is outside the conversation
         self._numbers = count(1)
 
     @property
@@ -75,6 +75,10 @@ class Responses:
     def stalled(self) -> bool:
         """Something waits for the service; if it stays silent, `release` must end that."""
         return self._control is not Control.FREE or (self.ongoing and bool(self._waiting))
+
+    def is_outside(self, response_id: str | None) -> bool:
+        """Whether the items of a reply are not part of the conversation."""
+        return response_id is not None and self._seen.get(response_id, False)
 
     # -- wishes
 
@@ -127,7 +131,7 @@ class Responses:
             response_id: Its id.
             outside: It does not write to the conversation, so it blocks nobody.
         """
-        self._remember(response_id)
+        self._remember(response_id, outside=outside)
         if outside:
             return False
         unwanted = self._awaited is not None and self._awaited.cancelled
@@ -219,8 +223,8 @@ class Responses:
         self._control = control
         self.epoch += 1
 
-    def _remember(self, response_id: str | None) -> None:
+    def _remember(self, response_id: str | None, *, outside: bool = False) -> None:
         if response_id is not None:
-            self._seen[response_id] = None
+            self._seen[response_id] = outside or self._seen.get(response_id, False)
             if len(self._seen) > SEEN:
                 del self._seen[next(iter(self._seen))]
