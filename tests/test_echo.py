@@ -112,6 +112,27 @@ def test_who_interrupts_is_heard_to_the_end_after_the_reply_was_cut() -> None:
     assert not any(verdicts[last + 50 :])
 
 
+def test_when_the_reply_goes_on_after_an_interruption_it_is_no_answer_either() -> None:
+    leak, begin = Leak(gain_db=-6, delay_ms=60), 12 * RATE_HZ
+    sounding = np.concatenate([played(20), played(20)])
+    sounding[begin + RATE_HZ // 2 : begin + 4 * RATE_HZ] = 0
+    heard = leak.heard(sounding) + room(40)
+    said = utterance(7)[:RATE_HZ] * amplitude(-6)
+    heard[begin : begin + len(said)] += said
+    turns = opens(CouplingGate(SpeechGate()), heard, sounding)
+    assert [frame // 50 for frame in turns] == [12]
+
+
+def test_who_talks_over_it_is_not_taken_for_a_louder_echo() -> None:
+    leak, begin, sounding = Leak(gain_db=-20, delay_ms=60), 12 * RATE_HZ, played(20)
+    heard = leak.heard(sounding) + room(20)
+    said = np.concatenate([utterance(part) for part in range(4)]) * amplitude(-20)
+    heard[begin : begin + len(said)] += said
+    gate = CouplingGate(SpeechGate())
+    assert len(opens(gate, heard[: begin + len(said)], sounding[: begin + len(said)])) == 1
+    assert gate.coupling_db == pytest.approx(-20, abs=5)
+
+
 def test_nobody_can_interrupt_before_the_leak_is_known() -> None:
     gate = CouplingGate(SpeechGate())
     loud = utterance(3)[: RATE_HZ // 4] * amplitude(-10)

@@ -26,6 +26,7 @@ from tests.speech import (
     talk,
     talk_of,
     utterance,
+    vowel,
 )
 
 PRE_ROLL_MS = 300
@@ -205,11 +206,33 @@ def test_a_sudden_noise_that_stays_is_the_room_after_two_seconds() -> None:
 
 
 def test_after_a_loud_room_became_quiet_a_quiet_voice_is_heard_at_once() -> None:
-    said = talk(1, level_db=-50)
-    wave = np.concatenate([background("pink", -30, seconds=10), said.wave])
-    wave[10 * RATE_HZ :] += background("pink", -75, seconds=10)[: len(said.wave)]
+    quiet = background("pink", -75, seconds=2)
+    quiet[RATE_HZ // 2 :][: RATE_HZ // 4] += utterance(8)[: RATE_HZ // 4] * amplitude(-50)
+    wave = np.concatenate([background("pink", -30, seconds=10), quiet])
     (turn,) = opens(SpeechGate(), wave)
-    assert turn[0] - 12_000 <= PRE_ROLL_MS
+    assert turn[0] - 10_500 <= PRE_ROLL_MS
+
+
+def test_a_hum_that_is_switched_on_is_loud_but_no_voice() -> None:
+    wave = background("hum", -60, seconds=10)
+    wave[5 * RATE_HZ :] *= amplitude(12)
+    assert opens(SpeechGate(), wave) == []
+
+
+def test_a_knock_is_too_short_for_speech() -> None:
+    wave = background("white", -60, seconds=3)
+    knock = vowel(np.random.default_rng(1), 150, 100)[480:960] * amplitude(-20)
+    wave[RATE_HZ : RATE_HZ + len(knock)] += knock
+    assert opens(SpeechGate(), wave) == []
+    assert len(opens(SpeechGate(hits=1), wave)) == 1
+
+
+def test_a_long_drawn_vowel_is_one_turn() -> None:
+    wave = background("white", -60, seconds=4)
+    vowels = vowel(np.random.default_rng(1), 120, 1300) * amplitude(-26)
+    wave[RATE_HZ : RATE_HZ + len(vowels)] += vowels
+    (turn,) = opens(SpeechGate(), wave)
+    assert turn[1] - turn[0] >= 1700
 
 
 def test_a_long_sentence_is_one_turn() -> None:
@@ -223,6 +246,15 @@ def test_a_card_that_wakes_up_with_zeros_does_not_make_the_room_speak() -> None:
     wave = background("pink", -45, seconds=10)
     wave[: RATE_HZ // 2] = 0
     assert opens(SpeechGate(), wave) == []
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_a_card_that_takes_a_moment_to_settle_does_not_make_the_room_speak(kind: str) -> None:
+    gate, wave = SpeechGate(), background(kind, -45, seconds=3)
+    wave[: RATE_HZ * 80 // 1000] *= amplitude(-40)
+    for _ in range(3):
+        assert opens(gate, wave) == []
+        gate.reset()
 
 
 def test_a_microphone_that_gives_zeros_between_words_is_heard() -> None:

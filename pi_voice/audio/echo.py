@@ -79,7 +79,7 @@ class CouplingGate:
     def _stands_out(self, heard_db: float) -> bool:
         coupling_db = self._learn(heard_db - self._envelope_db)
         hit = self._gate.is_hit and heard_db > self._envelope_db + coupling_db + MARGIN_DB
-        self._recent.append(hit and not self._to_learn)
+        self._recent.append(hit)
         self._since_hit = 0 if hit else self._since_hit + 1
         if self._is_open:
             return self._since_hit * FRAME_MS < HANGOVER_MS

@@ -84,6 +84,7 @@ class SpeechGate:
         self._since_hit = 0
         self._levels: deque[float] = deque(maxlen=BREATH_FRAMES)
         self._to_settle = SETTLING_FRAMES
+        self._knows_room = False
         self._vad = _webrtcvad.create()
         _webrtcvad.init(self._vad)
         _webrtcvad.set_mode(self._vad, mode)
@@ -107,26 +108,33 @@ class SpeechGate:
         """Sound is missing here: nobody is talking any more, but the room is the same."""
         self.is_open = self.is_hit = False
         self._recent.clear()
-        self._levels.clear()
+        self._to_settle = SETTLING_FRAMES
 
     def _learn(self, *, voiced: bool) -> float:
-        """Follow the room: down to it between words within frames, up to it within seconds."""
-        level_db, settled = self.level_db, self._to_settle <= 0
-        self._to_settle -= 1
-        if level_db < SILENCE_DB:  # a gated microphone or a card that wakes up: no room is so quiet
+        """What the room sounds like, with what this frame adds to it."""
+        settling = self._to_settle > 0
+        self._to_settle -= settling
+        if self.level_db < SILENCE_DB:  # a card that wakes up, or a gate in it: no room is so quiet
             return SILENCE_DB if self.floor_db is None else self.floor_db
-        if self.floor_db is None or not settled:
-            self.floor_db = level_db
-        above_db = level_db - self.floor_db
-        if above_db < 0:
-            self.floor_db += FALL * above_db
-        elif not self.freeze_rise:
-            self.floor_db += min(VOICED_RISE_DB if voiced else RISE_DB, above_db)
-        if not self.freeze_rise:
-            self._levels.append(level_db)
-            if len(self._levels) == BREATH_FRAMES:
-                self.floor_db = max(self.floor_db, min(self._levels))
+        if self.floor_db is None or (settling and not self._knows_room):
+            self.floor_db = self.level_db
+        elif not settling:
+            self._knows_room = True
+            self.floor_db = self._follow(self.floor_db, voiced=voiced)
         return self.floor_db
+
+    def _follow(self, floor_db: float, *, voiced: bool) -> float:
+        """Down to the quiet between words within frames; up to a louder room within seconds."""
+        above_db = self.level_db - floor_db
+        if above_db < 0:
+            floor_db += FALL * above_db
+        elif not self.freeze_rise:
+            floor_db += min(VOICED_RISE_DB if voiced else RISE_DB, above_db)
+        if self.freeze_rise:
+            return floor_db
+        self._levels.append(self.level_db)
+        is_full = len(self._levels) == BREATH_FRAMES
+        return max(floor_db, min(self._levels)) if is_full else floor_db
 
 
 def _band_level_db(frame: bytes) -> float:
