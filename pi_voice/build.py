@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.turns import TurnLog
 
 EMBEDDED = "embedded"
+SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
 NO_KEY = "none"  # the embedded service takes any
 G711 = AudioFormat(8_000)  # what the link makes G.711 of
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
@@ -201,7 +203,12 @@ def hardware(settings: Settings, url: str) -> Parts:
     """
     sound, audio = PortAudio(), settings.audio
     return Parts(
-        microphone=PyAudioMicrophone(audio.microphone, sound, batch_ms=audio.batch_ms),
+        microphone=PyAudioMicrophone(
+            audio.microphone,
+            sound,
+            batch_ms=audio.batch_ms,
+            channels=audio.microphone_channel or 1,
+        ),
         front_end=front_end(settings),
         speaker=PyAudioSpeaker(
             audio.speaker, sound, playback(settings), idle_s=audio.speaker_idle_s
@@ -255,6 +262,7 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
 def run(settings: Settings) -> None:
     """Be the device until SIGTERM."""
     service.configure_logging(settings.log.level)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     asyncio.run(_run(settings))
 
 

@@ -50,6 +50,8 @@ def test_a_press_too_short_to_be_a_turn_is_not_kept() -> None:
 
 def test_only_the_newest_turns_are_kept() -> None:
     log, made = TurnLog(), online()
-    for _ in range(KEPT + 5):
-        watch(log, made, *QUESTION, ev.TurnRefused("no"))
+    for number in range(KEPT + 5):
+        at_s = 10.0 * number
+        watch(log, made, press(at_s), ev.MicOpened(), heard(at_s, 50), release(at_s + 1))
+        watch(log, made, heard(at_s + 1, 10), ev.TurnRefused("no"))
     assert len(log.turns) == KEPT
