@@ -76,7 +76,7 @@ packages_for() {
         command -v gcc >/dev/null || say gcc
     fi
     [[ $1 == test ]] || return 0
-    printf '%s\n' libasound2-plugins alsa-utils pulseaudio-utils
+    printf '%s\n' libasound2-plugins alsa-utils pulseaudio-utils espeak-ng
     command -v shellcheck >/dev/null || say shellcheck
     command -v systemd-analyze >/dev/null || say systemd
     # PulseAudio would push PipeWire out: beside it the sound test unpacks its own copy
