@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 GUARD_S = 10.0  # a service that neither begins nor refuses a reply for that long lost the request
-SENT = 8  # creates whose refusal may still be on its way
+SENT = 64  # creates whose refusal may still be on its way
 SEEN = 64  # ids of old replies that may still be spoken of
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 NOT_ACTIVE = "response_cancel_not_active"
