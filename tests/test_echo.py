@@ -9,7 +9,7 @@ import pytest
 
 from pi_voice.audio.echo import CouplingGate
 from pi_voice.audio.vad import SILENCE_DB, SpeechGate, level_db
-from tests.speech import RATE_HZ, Leak, Wave, amplitude, frames, monologue, noise, utterance
+from tests.speech import RATE_HZ, Leak, Wave, amplitude, frames, monologue, noise, utterance, vowel
 
 LEAKS = [
     Leak(gain_db=-6, delay_ms=20),
@@ -117,7 +117,7 @@ def test_when_the_reply_goes_on_after_an_interruption_it_is_no_answer_either() -
     sounding = np.concatenate([played(20), played(20)])
     sounding[begin + RATE_HZ // 2 : begin + 4 * RATE_HZ] = 0
     heard = leak.heard(sounding) + room(40)
-    said = utterance(7)[:RATE_HZ] * amplitude(-6)
+    said = vowel(np.random.default_rng(1), 120, 1500) * amplitude(-6)
     heard[begin : begin + len(said)] += said
     turns = opens(CouplingGate(SpeechGate()), heard, sounding)
     assert [frame // 50 for frame in turns] == [12]

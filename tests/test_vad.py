@@ -297,6 +297,15 @@ def test_a_reset_shuts_the_gate_and_keeps_the_room() -> None:
     assert opens(gate, wave) == []
 
 
+def test_who_speaks_while_the_microphone_opens_again_is_not_the_room() -> None:
+    gate = SpeechGate()
+    opens(gate, background("white", -60, seconds=3))
+    gate.reset()
+    said = utterance(3)[: RATE_HZ // 2] * amplitude(-26)
+    (turn,) = opens(gate, said)
+    assert turn[0] <= 100
+
+
 def test_more_hits_open_later() -> None:
     said, hiss = talk(10), background("white", -46)
     early = judge(said, hiss)
