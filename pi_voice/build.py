@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from pi_voice import drivers, service
+from pi_voice.audio.echo import CouplingGate
 from pi_voice.audio.frontend import FrontEnd
 from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.audio.playback import Playback
@@ -60,7 +61,7 @@ def activation(settings: Settings) -> Activation:
         return PushToTalk(hot=hot)
     if mode == "toggle":
         return Toggle(hot=hot)
-    return VoiceActivated(over_replies=settings.audio.echo == "hardware")
+    return VoiceActivated(over_replies=settings.audio.echo != "half_duplex")
 
 
 def device(settings: Settings) -> Device:
@@ -86,33 +87,40 @@ def bindings(settings: Settings) -> Bindings:
         Gesture.LONG: button.long,
     }
     timing = Timing(button.debounce_ms, button.tap_ms, button.double_ms, button.long_ms)
-    return Bindings({gesture: wish for gesture, wish in wishes.items() if wish}, timing)
+    used = {gesture: wish for gesture, wish in wishes.items() if wish}
+    return Bindings(used, timing, has_switch=settings.mute_switch.pin is not None)
 
 
-def front_end(settings: Settings) -> FrontEnd:
+def front_end(settings: Settings, judge: SpeechDetector) -> FrontEnd:
     channel = settings.audio.microphone_channel
-    return FrontEnd(wire(settings), detector(settings), None if channel is None else channel - 1)
+    return FrontEnd(wire(settings), judge, None if channel is None else channel - 1)
 
 
 def detector(settings: Settings) -> SpeechDetector:
+    """What tells speech from noise, and from our own voice unless something else does that."""
     wanted = settings.detector
     if drivers.is_own(wanted.driver):
         folder = settings.device.drivers
         made: SpeechDetector = drivers.load("detector", wanted.driver, folder)(wanted)
         return made
-    return SpeechGate(
+    gate = SpeechGate(
         mode=wanted.aggressiveness,
         margin_db=wanted.margin_db,
         hangover_ms=wanted.hangover_ms,
     )
+    return CouplingGate(gate) if settings.audio.echo in ("half_duplex", "gate") else gate
 
 
-def playback(settings: Settings) -> Callable[[int], Playback]:
-    """Makes the playback for a card of so many samples per second."""
+def playback(settings: Settings, judge: SpeechDetector) -> Callable[[int], Playback]:
+    """Makes the playback for a card of so many samples per second, and lets the judge know it."""
 
     def make(rate_hz: int) -> Playback:
-        cushion_ms = settings.audio.cushion_ms
-        made = Playback(wire=wire(settings), device_rate_hz=rate_hz, cushion_ms=cushion_ms)
+        made = Playback(
+            wire=wire(settings),
+            device_rate_hz=rate_hz,
+            cushion_ms=settings.audio.cushion_ms,
+            far_end=judge.far_end if isinstance(judge, CouplingGate) else None,
+        )
         made.volume = settings.audio.volume / 100
         return made
 
@@ -201,7 +209,7 @@ def hardware(settings: Settings, url: str) -> Parts:
         settings: All of them.
         url: Of the service; that of an embedded one is known only when it runs.
     """
-    sound, audio = PortAudio(), settings.audio
+    sound, audio, judge = PortAudio(), settings.audio, detector(settings)
     return Parts(
         microphone=PyAudioMicrophone(
             audio.microphone,
@@ -209,9 +217,9 @@ def hardware(settings: Settings, url: str) -> Parts:
             batch_ms=audio.batch_ms,
             channels=audio.microphone_channel or 1,
         ),
-        front_end=front_end(settings),
+        front_end=front_end(settings, judge),
         speaker=PyAudioSpeaker(
-            audio.speaker, sound, playback(settings), idle_s=audio.speaker_idle_s
+            audio.speaker, sound, playback(settings, judge), idle_s=audio.speaker_idle_s
         ),
         button=buttons(settings),
         leds=leds(settings),
@@ -243,11 +251,12 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
     """
     async with EmbeddedService() as embedded:
         microphone = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms)
-        speaker = SimSpeaker(playback(settings)(SIM_SPEAKER_HZ), rate_hz=SIM_SPEAKER_HZ)
+        judge = detector(settings)
+        speaker = SimSpeaker(playback(settings, judge)(SIM_SPEAKER_HZ), rate_hz=SIM_SPEAKER_HZ)
         button, lights = SimButton(), SimLeds()
         parts = Parts(
             microphone=microphone,
-            front_end=front_end(settings),
+            front_end=front_end(settings, judge),
             speaker=speaker,
             button=button,
             leds=lights,

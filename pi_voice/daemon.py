@@ -73,6 +73,7 @@ class Daemon:
         self._stepping = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stopped = asyncio.Event()
+        self._fault: Exception | None = None
         self._perform = self._performers()
 
     async def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -123,6 +124,8 @@ class Daemon:
                 tasks.create_task(self._pump("link", parts.link.events())),
             ]
             await self._stopped.wait()
+            if self._fault is not None:
+                raise self._fault
             for pump in pumps:
                 pump.cancel()
 
@@ -184,7 +187,11 @@ class Daemon:
 
     def _fire(self, name: str) -> None:
         del self._timers[name]
-        self.post(TimerFired(name))
+        try:
+            self.post(TimerFired(name))
+        except Exception as fault:  # noqa: BLE001  # a callback: nobody but the loop would hear of it
+            self._fault = fault
+            self._stopped.set()
 
     def _stop_timer(self, action: do.StopTimer) -> None:
         timer = self._timers.pop(action.name, None)

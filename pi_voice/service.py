@@ -11,6 +11,8 @@ import sys
 
 from pi_voice.daemon import Daemon
 
+logger = logging.getLogger(__name__)
+
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
 
@@ -47,8 +49,11 @@ def notify(state: str) -> None:
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as door:
-        door.connect("\0" + address[1:] if address.startswith("@") else address)
-        door.send(state.encode())
+        try:
+            door.connect("\0" + address[1:] if address.startswith("@") else address)
+            door.send(state.encode())
+        except OSError as error:
+            logger.warning("systemd does not hear %r at %r: %s", state, address, error)
 
 
 async def run(daemon: Daemon) -> None:

@@ -67,7 +67,7 @@ class TurnLog:
             self._end_item(event)
 
     def _note(self, event: Event, action: Action, now_s: float) -> None:
-        if isinstance(action, do.GateLink) and not action.muted and self._open is None:
+        if isinstance(action, do.GateLink) and not action.muted and not _is_again(event):
             self._open = TurnRecord(began_s=_time_of(event, now_s))
         elif isinstance(action, do.DiscardTurn):
             self._open = None
@@ -93,6 +93,11 @@ class TurnLog:
         record.heard_ms += event.played_ms
         if event.interrupted:
             record.truncated_at_ms = (record.truncated_at_ms or 0.0) + event.played_ms
+
+
+def _is_again(event: Event) -> bool:
+    """The turn is not new: the link lost it, or a part of it."""
+    return isinstance(event, ev.LinkUp | ev.AudioDropped)
 
 
 def _time_of(event: Event, now_s: float) -> float:

@@ -388,14 +388,16 @@ def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
     activation: Policy, history: list[Event]
 ) -> None:
     policy = activation()
-    made, wanted = device(policy), policy.keeps_open
+    made, wanted, lost = device(policy), policy.keeps_open, False
     for event in history:
+        if isinstance(event, ev.MicOpened | ev.MicLost):
+            lost = isinstance(event, ev.MicLost)
         for action in made.handle(event):
             if isinstance(action, do.OpenMic | do.CloseMic):
                 assert wanted is not isinstance(action, do.OpenMic)
                 wanted = isinstance(action, do.OpenMic)
         in_turn = made.turn in (Turn.LISTENING, Turn.ENDING)
-        assert wanted is (not made.muted and (in_turn or policy.keeps_open))
+        assert wanted is (not made.muted and (in_turn or lost or policy.keeps_open))
 
 
 @given(ACTIVATIONS, HISTORIES)

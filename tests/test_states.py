@@ -28,7 +28,7 @@ def test_listening_is_shown_only_while_the_handle_is_open() -> None:
 
 def test_a_quiet_box_shows_its_connection() -> None:
     shown = [pattern(Turn.IDLE, c, Mic.CLOSED, muted=False).value for c in Connection]
-    assert shown == ["starting", "idle", "offline", "offline", "refused"]
+    assert shown == ["starting", "idle", "idle", "offline", "refused"]
 
 
 def test_a_missing_microphone_is_shown_whatever_the_connection() -> None:

@@ -24,10 +24,12 @@ class Bindings:
     Attributes:
         wishes: Only the gestures that mean something.
         timing: How long is short.
+        has_switch: There is a latching mute switch; until it was read it counts as closed.
     """
 
     wishes: Mapping[Gesture, Wish] = field(default_factory=lambda: HOLD_TO_TALK)
     timing: Timing = field(default_factory=Timing)
+    has_switch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Buttons:
             yield from self._mute_touches([] if edge.found else self._mute.edge(edge))
         elif edge.button == MUTE_SWITCH:
             yield from self._switch_touches(self._switch.edge(edge))
+            if edge.found and not edge.pressed and not self._switch.is_down:
+                yield MuteSwitched(closed=False)
         else:
             yield from self._talk_touches(self._talk.edge(edge))
 

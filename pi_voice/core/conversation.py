@@ -22,6 +22,7 @@ TAIL_GRACE_MS = 500.0  # two batches of 60 ms and a slow card: then what we have
 OUTAGE_MS = 5000.0  # a question waits this long for the link; longer is told to the user
 USER = (Turn.LISTENING, Turn.ENDING)
 ASSISTANT = (Turn.THINKING, Turn.SPEAKING)
+HOPING = (Connection.STARTING, Connection.WAVERING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,18 @@ class Rules:
 class Conversation:
     """The turn machine with the utterance that is spoken and the reply that is heard.
 
-    Its methods decide and yield what to do; `turn` and `connection` are facts to read.
+    Its methods decide and yield what to do.
+
+    Attributes:
+        turn: Whose turn it is to speak.
+        connection: What the user can expect of the service.
+        trouble: How it sounds that there is no service, while there is none.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.turn = Turn.IDLE
         self.connection = Connection.STARTING
+        self.trouble = Sound.NO_NETWORK
         self._rules = rules
         self._replies = Replies()
         self._utterance = Utterance(rules.wire)
@@ -77,12 +84,10 @@ class Conversation:
         """
         if self.connection in (Connection.OFFLINE, Connection.REFUSED):
             yield from self.interrupt()
-            offline = self.connection is Connection.OFFLINE
-            yield do.PlaySound(Sound.NO_NETWORK if offline else Sound.REFUSED)
+            yield do.PlaySound(self.trouble)
             return
         if self.turn is not Turn.ENDING:
-            self._utterance = Utterance(self._rules.wire)
-            self._utterance.hear(pre_roll)
+            self._utterance = Utterance(self._rules.wire, pre_roll)
             self._held_back = held_back
         self._utterance.reopen()
         yield from self._go(Step.OPEN)
@@ -123,7 +128,7 @@ class Conversation:
 
     def mute(self) -> Iterator[Action]:
         """Nothing that was said may be sent any more; a reply may still be heard."""
-        if self.turn in USER or (self.turn is Turn.THINKING and not self._utterance.committed):
+        if self.turn in USER or (self.turn is Turn.THINKING and self._replies.awaited):
             yield from self._go(Step.DROP)
         self._utterance.forget()
 
@@ -134,8 +139,8 @@ class Conversation:
             yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
-        if event.name == OUTAGE_TIMER:
-            yield from self._give_up_waiting()
+        if event.name == OUTAGE_TIMER and self.connection in HOPING:
+            yield from self._give_up(Connection.OFFLINE, Sound.NO_NETWORK)
         elif event.name == TURN_TIMER and self.turn is Turn.LISTENING:
             yield do.PlaySound(Sound.TOO_LONG)
             yield from self._go(Step.CLOSE)
@@ -165,11 +170,10 @@ class Conversation:
             yield from self._commit()
         self._replies.ask()
         yield from self._go(Step.SENT)
-        yield do.StartTimer(REPLY_TIMER, self._rules.reply_timeout_ms)
+        yield self._reply_timer()
 
     def _commit(self) -> Iterator[Action]:
         yield from self._stream()
-        self._utterance.committed = True
         yield do.CommitTurn()
 
     # -- the link
@@ -179,7 +183,7 @@ class Conversation:
         yield do.StopTimer(OUTAGE_TIMER)
         if self.turn in USER and not self._held_back:
             yield do.SendTurn(self._utterance.take_whole())
-        elif self.turn is Turn.THINKING and not self._utterance.committed:
+        elif self.turn is Turn.THINKING:
             yield from self._ask_again()
 
     def _ask_again(self) -> Iterator[Action]:
@@ -192,7 +196,12 @@ class Conversation:
         yield do.SendTurn(self._utterance.take_whole())
         yield from self._commit()
         yield do.GateLink(muted=True)
-        yield do.StartTimer(REPLY_TIMER, self._rules.reply_timeout_ms)
+        yield self._reply_timer()
+
+    def _reply_timer(self) -> Action:
+        """A turn that is sent again takes as long as it was spoken, over the slowest link."""
+        upload_ms = self._utterance.duration_ms if self._utterance.sent_again else 0.0
+        return do.StartTimer(REPLY_TIMER, upload_ms + self._rules.reply_timeout_ms)
 
     def on_link_down(self, event: ev.LinkDown) -> Iterator[Action]:
         if self.connection is Connection.ONLINE:
@@ -205,19 +214,16 @@ class Conversation:
             yield from self._leave_when_silent()
             yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
         if event.fault not in (ev.LinkFault.NETWORK, ev.LinkFault.SERVICE):
-            yield from self._give_up_waiting()
-            self.connection = Connection.REFUSED
+            yield from self._give_up(Connection.REFUSED, _REFUSALS.get(event.fault, Sound.REFUSED))
         elif self.connection is Connection.REFUSED:
-            self.connection = Connection.OFFLINE
+            yield from self._give_up(Connection.OFFLINE, Sound.NO_NETWORK)
 
-    def _give_up_waiting(self) -> Iterator[Action]:
+    def _give_up(self, connection: Connection, trouble: Sound) -> Iterator[Action]:
         """The link stays away: say so instead of keeping the question any longer."""
-        if self.connection is Connection.ONLINE:
-            return
-        self.connection = Connection.OFFLINE
+        self.connection, self.trouble = connection, trouble
         if self.turn in (*USER, Turn.THINKING):
             yield from self._go(Step.DROP)
-            yield do.PlaySound(Sound.NO_NETWORK)
+            yield do.PlaySound(trouble)
 
     def on_audio_dropped(self, event: ev.AudioDropped) -> Iterator[Action]:
         self._utterance.lose()
@@ -238,8 +244,11 @@ class Conversation:
         if self.turn in USER:
             self._replies.refuse(event.reply_id)
             yield do.CancelReply()
-        else:
-            self._replies.begin(event.reply_id)
+            return
+        if event.reply_id != self._replies.current:
+            for item_id in self._replies.end():
+                yield do.EndItem(item_id)
+        self._replies.begin(event.reply_id)
 
     def on_reply_audio(self, event: ev.ReplyAudio) -> Iterator[Action]:
         if self.turn in USER or not self._replies.admits(event.reply_id):
@@ -267,11 +276,14 @@ class Conversation:
             yield do.PlaySound(Sound.NO_REPLY)
 
     def on_playback_ended(self, event: ev.PlaybackEnded) -> Iterator[Action]:
+        lost = event.interrupted and self._replies.plays(event.item_id)
         self._replies.item_ended(event.item_id)
         if event.interrupted:
             yield do.TruncateReply(event.item_id, event.played_ms)
         else:
             yield do.ReportHeard(event.item_id, event.played_ms)
+        if lost:  # the speaker is gone: the rest would play from its middle, or not at all
+            yield from self.interrupt()
         yield from self._leave_when_silent()
 
     def _leave_when_silent(self) -> Iterator[Action]:
@@ -297,7 +309,8 @@ class Conversation:
         elif new in USER and old not in USER and not self._held_back:
             yield do.GateLink(muted=False)
         if new is Turn.LISTENING:
-            yield do.StartTimer(TURN_TIMER, self._rules.longest_turn_ms)
+            left_ms = self._rules.longest_turn_ms - self._utterance.held_ms
+            yield do.StartTimer(TURN_TIMER, max(0.0, left_ms))
         elif new is Turn.ENDING:
             yield do.StartTimer(TAIL_TIMER, self._rules.tail_ms + TAIL_GRACE_MS)
 
@@ -310,6 +323,7 @@ class Conversation:
         self._replies.cut()
 
 
+_REFUSALS = {ev.LinkFault.QUOTA: Sound.QUOTA}
 _TIMERS = {
     Turn.LISTENING: TURN_TIMER,
     Turn.ENDING: TAIL_TIMER,

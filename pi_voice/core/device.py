@@ -11,11 +11,13 @@ from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern, Sound
 from pi_voice.core.activation import Activation, Press, Release
 from pi_voice.core.buttons import Asked, Bindings, Buttons, Hands, MuteSwitched
-from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, Conversation, Rules
+from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversation, Rules
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Stuck
 from pi_voice.core.states import Connection, Mic, Turn, pattern
 from pi_voice.frames import FRAME_MS
+
+SOUND_FRAMES = 40  # 800 ms: the longest sound, and a card that has to be opened for it
 
 
 class Device:
@@ -30,8 +32,9 @@ class Device:
         rules: Rules | None = None,
         bindings: Bindings | None = None,
     ) -> None:
-        self.muted = False
-        self._switched_off = False
+        bindings = bindings or Bindings()
+        self._asked_to_mute = False
+        self._switched_off = bindings.has_switch
         self._buttons = Buttons(bindings)
         self._rules = rules or Rules()
         self._activation = activation
@@ -39,6 +42,7 @@ class Device:
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
         self._mic = Mic.CLOSED
         self._mic_wanted = False
+        self._sounding_frames = 0
         self._shown: Pattern | None = None
         talk = self._conversation
         self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
@@ -62,6 +66,11 @@ class Device:
         }
 
     @property
+    def muted(self) -> bool:
+        """Somebody asked for it, or the switch is closed."""
+        return self._asked_to_mute or self._switched_off
+
+    @property
     def turn(self) -> Turn:
         """Whose turn it is to speak."""
         return self._conversation.turn
@@ -70,11 +79,13 @@ class Device:
         """Decide what to do about one event; all of it is decided when this returns."""
         decide = self._handlers.get(type(event))
         decided = list(decide(event)) if decide else []
+        if any(isinstance(action, do.PlaySound) for action in decided):
+            self._sounding_frames = SOUND_FRAMES
         decided.extend(self._settle())
         return decided
 
     def _on_started(self, event: ev.Started) -> Iterator[Action]:
-        self.muted = event.muted
+        self._asked_to_mute = event.muted
         yield do.GateLink(muted=True)
         yield do.ShowMic(is_open=False)
         yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
@@ -96,8 +107,7 @@ class Device:
         elif isinstance(touch, Stuck):
             yield do.Warn(f"button {touch.button!r} is held down; it counts once it is let go")
         elif isinstance(touch, MuteSwitched):
-            self._switched_off = touch.closed
-            yield from self._mute() if touch.closed else self._unmute()
+            yield from self._change_mute(asked=self._asked_to_mute, switched_off=touch.closed)
         elif isinstance(touch, Asked):
             yield from self._on_asked(touch)
         elif self.muted:
@@ -147,22 +157,23 @@ class Device:
             yield from self._grant(event.wish, event.at_s)
 
     def _mute(self) -> Iterator[Action]:
-        if self.muted:
-            return
-        self.muted = True
-        self._pre_roll.clear()
-        yield from self._conversation.mute()
-        yield from self._settle()
-        yield do.PlaySound(Sound.MUTED)
+        yield from self._change_mute(asked=True, switched_off=self._switched_off)
 
     def _unmute(self) -> Iterator[Action]:
-        if not self.muted:
-            return
         if self._switched_off:
             yield do.PlaySound(Sound.MUTED)
+        yield from self._change_mute(asked=False, switched_off=self._switched_off)
+
+    def _change_mute(self, *, asked: bool, switched_off: bool) -> Iterator[Action]:
+        was_muted = self.muted
+        self._asked_to_mute, self._switched_off = asked, switched_off
+        if self.muted is was_muted:
             return
-        self.muted = False
-        yield do.PlaySound(Sound.UNMUTED)
+        if self.muted:
+            self._pre_roll.clear()
+            yield from self._conversation.mute()
+            yield from self._settle()
+        yield do.PlaySound(Sound.MUTED if self.muted else Sound.UNMUTED)
 
     def _grant(self, wish: Wish, at_s: float, tail_ms: float = 0.0) -> Iterator[Action]:
         if wish is Wish.TALK:
@@ -178,30 +189,42 @@ class Device:
         if self.turn is not Turn.LISTENING:
             yield from self._conversation.open(self._pre_roll, held_back=held_back)
             self._pre_roll.clear()
+            if self._mic is Mic.LOST and self._mic_wanted:
+                yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def _status(self) -> Sound:
         if self.muted:
             return Sound.MUTED
         if self._mic is Mic.LOST:
             return Sound.NO_MICROPHONE
-        return _STATUS.get(self._conversation.connection, Sound.READY)
+        if self._conversation.connection is Connection.ONLINE:
+            return Sound.READY
+        return self._conversation.trouble
 
     # -- the microphone
 
     def _on_heard(self, event: ev.MicHeard) -> Iterator[Action]:
-        if self.muted or not self._mic_wanted:
+        if not self._mic_wanted:
             return
         for frame in event.frames:
-            wish = self._activation.gate(frame, self.turn)
+            wish = self._activation.gate(frame, self._heard_turn())
             if wish is Wish.TALK:
                 yield from self._talk()
-            if self.turn in (Turn.LISTENING, Turn.ENDING):
+            if self.turn in USER:
                 self._conversation.hear(frame)
             else:
                 self._pre_roll.append(frame)
             if wish is Wish.DONE:
                 yield from self._grant(wish, frame.at_s + FRAME_MS / 1000)
         yield from self._conversation.stream(event.frames)
+
+    def _heard_turn(self) -> Turn:
+        """Whose turn it is for the ears: while a sound of ours is heard, it is ours."""
+        if self._sounding_frames:
+            self._sounding_frames -= 1
+            if self.turn is Turn.IDLE:
+                return Turn.SPEAKING
+        return self.turn
 
     def _on_mic_opened(self, event: ev.MicOpened) -> Iterator[Action]:
         self._mic = Mic.OPEN
@@ -223,8 +246,9 @@ class Device:
 
     def _settle(self) -> Iterator[Action]:
         """The handle and the light follow from the state; say only what changed."""
-        in_turn = self.turn in (Turn.LISTENING, Turn.ENDING)
-        wanted = not self.muted and (in_turn or self._activation.keeps_open)
+        in_turn = self.turn in USER
+        looked_for = self._mic is Mic.LOST  # so that the light tells when it is back
+        wanted = not self.muted and (in_turn or looked_for or self._activation.keeps_open)
         if wanted is not self._mic_wanted:
             self._mic_wanted = wanted
             yield do.OpenMic() if wanted else do.CloseMic()
@@ -232,10 +256,3 @@ class Device:
         if shown is not self._shown:
             self._shown = shown
             yield do.Show(shown)
-
-
-_STATUS = {
-    Connection.OFFLINE: Sound.NO_NETWORK,
-    Connection.WAVERING: Sound.NO_NETWORK,
-    Connection.REFUSED: Sound.REFUSED,
-}

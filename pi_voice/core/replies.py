@@ -40,6 +40,10 @@ class Replies:
         """True while the service may still send something of it."""
         return self.awaited or not self.ended
 
+    def plays(self, item_id: str) -> bool:
+        """True while an item waits or is heard."""
+        return item_id in self._items
+
     def ask(self) -> None:
         """A reply was asked for."""
         self.current = None
@@ -51,12 +55,13 @@ class Replies:
         """A reply began; False if it was cut before."""
         if reply_id in self._cut:
             return False
-        if self.current not in (None, reply_id) and not self.ended:
+        if self.current not in (None, reply_id):
             self._cut.append(str(self.current))
         self.current = reply_id
         self.awaited = False
         self.ended = False
-        self.received_ms = 0.0
+        if not self._items:
+            self.received_ms = 0.0
         return True
 
     def refuse(self, reply_id: str) -> None:

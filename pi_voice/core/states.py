@@ -69,7 +69,7 @@ def pattern(turn: Turn, connection: Connection, mic: Mic, *, muted: bool) -> Pat
         return Pattern.SPEAKING
     if mic is Mic.LOST:
         return Pattern.FAULT
-    if turn is Turn.THINKING and connection is not Connection.OFFLINE:
+    if turn is Turn.THINKING:
         return Pattern.THINKING
     return _CONNECTION_PATTERNS[connection]
 
@@ -77,7 +77,7 @@ def pattern(turn: Turn, connection: Connection, mic: Mic, *, muted: bool) -> Pat
 _CONNECTION_PATTERNS = {
     Connection.STARTING: Pattern.STARTING,
     Connection.ONLINE: Pattern.IDLE,
-    Connection.WAVERING: Pattern.OFFLINE,
+    Connection.WAVERING: Pattern.IDLE,  # a press works; most losses are over before it comes
     Connection.OFFLINE: Pattern.OFFLINE,
     Connection.REFUSED: Pattern.REFUSED,
 }

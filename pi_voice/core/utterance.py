@@ -16,13 +16,13 @@ class Utterance:
     it goes to the next session. Its size is bounded by the longest turn (60 s are 2.9 MB).
     """
 
-    def __init__(self, wire: AudioFormat) -> None:
-        self.committed = False
+    def __init__(self, wire: AudioFormat, pre_roll: Iterable[MicFrame] = ()) -> None:
+        self.sent_again = False
         self._done_s = inf
         self._until_s = inf
         self._held_bytes = 0
         self._wire = wire
-        self._pieces: list[bytes] = []
+        self._pieces = [frame.pcm for frame in pre_roll]
         self._sent = 0
         self._whole = True
 
@@ -64,13 +64,12 @@ class Utterance:
 
     def lose(self) -> None:
         """The session does not have all that was sent: it must be sent again as a whole."""
-        self._whole = False
-        self.committed = False
+        self._whole = not self._sent  # what was not sent yet cannot be lost
 
     def take_whole(self) -> bytes:
         """All of it, for a session that has none of it; it counts as sent from now on."""
         self._sent = 0
-        self._whole = True
+        self._whole = self.sent_again = True
         return self.take_unsent()
 
     @property
