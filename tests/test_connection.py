@@ -132,26 +132,39 @@ async def test_frames_against_the_rules_end_the_connection(garbage: bytes) -> No
     assert closing.detail.startswith("the service broke the rules of WebSocket (1002 ")
 
 
+class Deaf(ServerConnection):
+    """Sees no answer to its goodbye, so it never hangs up."""
+
+    said_goodbye = False
+
+    def data_received(self, data: bytes) -> None:
+        if not self.said_goodbye:
+            super().data_received(data)
+
+    def say_goodbye(self) -> None:
+        self.said_goodbye = True
+        self.transport.write(b"\x88\x02\x03\xe9")  # the frame of a close with 1001
+
+
 async def test_a_service_that_says_goodbye_and_never_hangs_up_is_left() -> None:
-    ended = asyncio.Event()
-
     async def handler(there: ServerConnection) -> None:
-        there.transport.write(b"\x88\x02\x03\xe9")  # the frame of a close with 1001
-        await ended.wait()
+        assert isinstance(there, Deaf)
+        there.say_goodbye()
+        await there.wait_closed()
 
-    async with service(handler, ping_interval=None) as url:
+    async with service(handler, create_connection=Deaf, ping_interval=None) as url:
         assert (await end(url, Limits(close_s=0.05))).code == 1001
-        ended.set()
 
 
 async def test_a_service_that_says_goodbye_and_drips_for_ever_is_left() -> None:
     async def handler(there: ServerConnection) -> None:
-        there.transport.write(b"\x88\x02\x03\xe9")
+        assert isinstance(there, Deaf)
+        there.say_goodbye()
         while not there.transport.is_closing():
             there.transport.write(b"\x8a\x00")
             await asyncio.sleep(0.01)
 
-    async with service(handler, ping_interval=None) as url:
+    async with service(handler, create_connection=Deaf, ping_interval=None) as url:
         assert (await end(url, Limits(close_s=0.05))).code == 1001
 
 

@@ -530,7 +530,7 @@ async def test_a_network_that_comes_back_ends_the_wait(network: Network) -> None
     async with room() as here:
         network.refuse()
         await here.tells(LinkDown)
-        await asyncio.sleep(3600)
+        await asyncio.sleep(3606)
         network.heal()
         begin_s = now_s()
         here.link.link_up()

@@ -48,6 +48,7 @@ class Watch:
         """Ping if it is time, abort if it is too late, and look again when either may be."""
         wire, limits, now = self._wire, self._limits, self._loop.time()
         if not wire.is_open:
+            self._expect_end()  # the goodbye may have come together with the handshake
             return
         self._timer.cancel()
         live = now - max(self._live_at, self._excused_until) < limits.live_s
@@ -70,7 +71,7 @@ class Watch:
 
     def _expect_end(self) -> None:
         """Hang up if the service does not: a client has to wait for it, but not for ever."""
-        if not self._ending:
+        if not self._ending and self._wire.closing is None:
             self._ending = True
             self._timer.cancel()
             self._timer = self._loop.call_later(self._limits.close_s, self._wire.transport.abort)
