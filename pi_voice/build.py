@@ -101,7 +101,7 @@ def detector(settings: Settings) -> SpeechDetector:
     wanted = settings.detector
     if drivers.is_own(wanted.driver):
         folder = settings.device.drivers
-        made: SpeechDetector = drivers.load("detector", wanted.driver, folder)(wanted)
+        made: SpeechDetector = drivers.make("detector", wanted, folder)
         return made
     gate = SpeechGate(
         mode=wanted.aggressiveness,
@@ -132,7 +132,7 @@ def buttons(settings: Settings) -> Button:
     if driver == "none":
         return NoButton()
     if drivers.is_own(driver):
-        made: Button = drivers.load("button", driver, settings.device.drivers)(settings.button)
+        made: Button = drivers.make("button", settings.button, settings.device.drivers)
         return made
     pins = {
         TALK: (settings.button.pin, "[button] pin"),
@@ -148,7 +148,7 @@ def leds(settings: Settings) -> Leds:
     if lights.driver == "none":
         return NoLeds()
     if drivers.is_own(lights.driver):
-        made: Leds = drivers.load("leds", lights.driver, settings.device.drivers)(lights)
+        made: Leds = drivers.make("leds", lights, settings.device.drivers)
         return made
     pins = lights.pins if lights.driver == "rgb" else (lights.pin,)
     look = Look(lights.patterns, lights.brightness, lights.night, lights.night_brightness)

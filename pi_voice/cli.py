@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pi_voice import __version__
-from pi_voice.errors import PiVoiceError
+from pi_voice.errors import PiVoiceError, UsageError
 
 if TYPE_CHECKING:
     from pi_voice.config import Settings
@@ -29,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our words has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(verb=_demo)
 
     serve = verbs.add_parser("serve", help="be a realtime service that repeats what it hears")
-    serve.add_argument("--port", type=int, default=8765, metavar="N")
+    serve.add_argument("--port", type=_port, default=8765, metavar="N")
     serve.set_defaults(verb=_serve)
 
     devices = verbs.add_parser("devices", help="list sound cards and what to write to get them")
@@ -64,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.set_defaults(verb=_config)
     return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 2**16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -105,6 +115,8 @@ def _config(options: argparse.Namespace) -> int:
 
     settings = _settings(options.config)
     if options.what == "show":
+        if options.service:
+            raise UsageError("--service goes with check: pi-voice config check --service")
         sys.stdout.write(config.dump(settings))
         return 0
     sys.stdout.write("The configuration is fine.\n")
@@ -112,7 +124,9 @@ def _config(options: argparse.Namespace) -> int:
         from pi_voice import build
 
         build.try_service(settings)
-        sys.stdout.write(f"The service {settings.service.url} accepts the key and the settings.\n")
+        inside = settings.service.url == build.EMBEDDED
+        what = "settings; it needs no key" if inside else "key and the settings"
+        sys.stdout.write(f"The service {settings.service.url!r} accepts the {what}.\n")
     return 0
 
 
@@ -122,3 +136,7 @@ def _settings(path: Path | None) -> Settings:
     if path is None and not CONFIG.exists():
         return config.Settings()
     return config.load(path or CONFIG)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,17 +15,28 @@ def is_own(driver: str) -> bool:
     return ":" in driver
 
 
-def load(table: str, driver: str, folder: Path) -> Any:
-    """The class that the configuration names.
+def make(table: str, settings: Any, folder: Path) -> Any:
+    """A part of the class that the configuration names.
 
     Args:
         table: Of the configuration, for messages.
-        driver: `module:Class`.
+        settings: That table, with `driver = "module:Class"`; the class is called with it.
         folder: Where the module's file is; an installed module works too.
 
     Raises:
         ConfigError: It cannot be had; says why.
     """
+    driver: str = settings.driver
+    found = _load(table, driver, folder)
+    try:
+        return found(settings)
+    except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
+        why = f"{type(error).__name__}: {error}"
+        place = f"[{table}] driver = {driver!r}"
+        raise ConfigError(f"{place}: it does not start ({why}); mend it") from error
+
+
+def _load(table: str, driver: str, folder: Path) -> Any:
     module_name, _, class_name = driver.partition(":")
     place = f"[{table}] driver = {driver!r}"
     path = folder / f"{module_name}.py"

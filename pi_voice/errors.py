@@ -13,6 +13,12 @@ class PiVoiceError(Exception):
     exit_code = EXIT_FAULT
 
 
+class UsageError(PiVoiceError):
+    """The command line asks for something that does not go together."""
+
+    exit_code = EXIT_USAGE
+
+
 class ConfigError(PiVoiceError, ValueError):
     """The configuration cannot be used.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,22 @@ def test_the_defaults_serve_where_no_file_was_made(
     monkeypatch.setattr(cli, "CONFIG", tmp_path / "none.toml")
     assert run("config", "show") == 0
     assert 'url = "embedded"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "web"])
+def test_what_is_no_port_is_told_as_such(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("serve", f"--port={port}")
+    assert ended.value.code == 2
+    assert "is no port: a number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_options_that_do_not_go_together_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "show", "--service") == 2
+    assert "pi-voice config check --service" in capsys.readouterr().err
+
+
+def test_who_reads_only_the_first_line_gets_no_traceback(tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m pi_voice.cli config show | head -n 1'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr

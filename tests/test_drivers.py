@@ -5,16 +5,25 @@ from pathlib import Path
 import pytest
 
 from pi_voice import drivers
+from pi_voice.config.settings import Leds
 from pi_voice.errors import ConfigError
 
 
-def test_a_class_is_found_in_the_folder_of_drivers(tmp_path: Path) -> None:
-    (tmp_path / "lamp_of_mine.py").write_text("class Lamp:\n    watts = 5\n")
-    assert drivers.load("leds", "lamp_of_mine:Lamp", tmp_path).watts == 5
+def leds(driver: str) -> Leds:
+    return Leds(driver=driver, brightness=7)
+
+
+LAMP = "class Lamp:\n    def __init__(self, settings):\n        self.settings = settings\n"
+
+
+def test_a_class_in_the_folder_of_drivers_is_made_with_its_table(tmp_path: Path) -> None:
+    (tmp_path / "lamp_of_mine.py").write_text(LAMP)
+    lamp = drivers.make("leds", leds("lamp_of_mine:Lamp"), tmp_path)
+    assert lamp.settings.brightness == 7
 
 
 def test_an_installed_module_works_too(tmp_path: Path) -> None:
-    assert drivers.load("leds", "collections:deque", tmp_path).__name__ == "deque"
+    assert "brightness=7" in drivers.make("leds", leds("builtins:repr"), tmp_path)
 
 
 def test_names_of_parts_that_ship_are_not_own() -> None:
@@ -27,6 +36,10 @@ def test_names_of_parts_that_ship_are_not_own() -> None:
     [
         (None, "No module named 'lamp_missing'; put lamp_missing.py into"),
         ("x = 1\n", "lamp_missing has no Lamp; name a class of it"),
+        (
+            "class Lamp:\n    def __init__(self, settings):\n        1 / 0\n",
+            "it does not start (ZeroDivisionError: division by zero); mend it",
+        ),
         ("1 / 0\n", "the module does not load (ZeroDivisionError: division by zero); mend it"),
     ],
 )
@@ -36,6 +49,6 @@ def test_what_is_wrong_with_a_driver_is_one_sentence(
     if source is not None:
         (tmp_path / "lamp_missing.py").write_text(source)
     with pytest.raises(ConfigError) as caught:
-        drivers.load("leds", "lamp_missing:Lamp", tmp_path)
+        drivers.make("leds", leds("lamp_missing:Lamp"), tmp_path)
     assert str(caught.value).startswith("[leds] driver = 'lamp_missing:Lamp': ")
     assert problem in str(caught.value)
