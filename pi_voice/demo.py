@@ -27,6 +27,7 @@ STORIES = {
     "toggle": "press, talk, press again",
     "voice": "just talk",
 }
+HEADER_HZ = 48_000
 TAP_S = 0.06  # a quick finger; far below what counts as a turn
 MID_REPLY = 0.4  # of the reply is heard when somebody interrupts it
 ARRIVED_S = 0.3  # what was sent has arrived by then, and fingers are no faster
@@ -57,8 +58,7 @@ class Wishes:
 def run(wishes: Wishes) -> int:
     """Hold the conversation and show it; 0 only if every turn got its reply."""
     speeches = [read_wav(path) for path in wishes.wavs]
-    if not wishes.out.parent.is_dir():
-        raise PiVoiceError(f"{wishes.out}: there is no folder {wishes.out.parent}; make it first")
+    write_wav(wishes.out, b"", HEADER_HZ)  # what cannot be written is told before the talking
     screen = Screen()
     outcome = asyncio.run(_hold(wishes, speeches, screen))
     screen.say(*table(outcome))
@@ -196,7 +196,7 @@ class Person:
         session = self._box.service.sessions[-1]
         if number >= len(self._box.log.turns):
             raise NoReplyError(
-                f"turn {number + 1} was not heard: is there speech in the recording?"
+                f"turn {number + 1} was not heard: it must hold speech, of 0.1 s at least"
             )
         record, heard = self._box.log.turns[number], session.turns[number]
         cuts = [t.audio_end_ms for t in session.truncations if t.item_id == heard.reply_item_id]

@@ -70,7 +70,7 @@ def test_a_folder_that_is_not_there_is_told_before_the_demo_begins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("demo", "--out", tmp_path / "gone" / "out.wav") == 1
-    assert "there is no folder" in capsys.readouterr().err
+    assert "gone/out.wav cannot be written (no such file or directory)" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

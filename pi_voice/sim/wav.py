@@ -79,6 +79,8 @@ def read_wav(path: str | os.PathLike[str]) -> Recording:
         target = path.with_suffix(".pcm.wav" if path.suffix == ".wav" else ".wav")
         fix = f"Convert it: sox {path} -r 16000 -c 1 -b 16 {target}"
         raise WavError(path, f"is not a PCM WAV file ({error})", fix) from error
+    except _EmptyError as error:
+        raise WavError(path, "holds no sound", "Record something into it") from error
 
 
 def write_wav(path: str | os.PathLike[str], pcm: bytes, rate_hz: int) -> None:
@@ -103,6 +105,10 @@ class _NotPcmError(ValueError):
     pass
 
 
+class _EmptyError(ValueError):
+    pass
+
+
 def _decoded(data: bytes) -> Recording:
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise _NotPcmError(f"it begins with {data[:4]!r}" if data else "it is empty")
@@ -118,7 +124,7 @@ def _decoded(data: bytes) -> Recording:
         raise _NotPcmError(f"{channels} channels of {bits} bits at {rate_hz} Hz")
     sound = chunks.get(b"data", b"")
     if len(sound) < size:
-        raise _NotPcmError("it holds no sound")
+        raise _EmptyError
     samples = _to_16_bit(sound[: len(sound) // size * size], tag, bits)
     channel_samples = (samples[first::channels] for first in range(channels))
     return Recording(tuple(channel.tobytes() for channel in channel_samples), rate_hz)
