@@ -32,6 +32,9 @@ CLASHES = {
     "[activation]\nmode = 'server'": '[activation] mode = "server" (line 2): the service would '
     'hear the box itself, with [audio] echo = "half_duplex" (default); '
     'use a speakerphone and echo = "hardware", or mode = "voice"',
+    "[audio]\necho = 'gate'\n[detector]\ndriver = 'mine:Ear'": '[audio] echo = "gate" (line 2): '
+    "the gate is built around detectors that ship, and not around "
+    '[detector] driver = "mine:Ear" (line 4); set driver = "webrtcvad", or echo = "half_duplex"',
     "[button]\ndriver = 'none'": '[activation] mode = "push_to_talk" (default): needs a button, '
     'but [button] driver = "none" (line 2); set driver = "gpio", or mode = "voice"',
     "[button]\nhold = 'none'": '[activation] mode = "push_to_talk" (default): needs a button to '

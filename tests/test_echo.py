@@ -161,3 +161,13 @@ def test_the_room_is_not_learned_from_our_own_voice() -> None:
         gate.plays(SILENCE_DB)
         gate.hears_speech(bytes(640))
     assert not inner.freeze_rise
+
+
+def test_a_block_of_the_playback_is_as_loud_as_its_samples() -> None:
+    told, wave = CouplingGate(SpeechGate()), played(1)
+    silent = CouplingGate(SpeechGate())
+    told.far_end((wave * 32768).astype(np.float32), RATE_HZ)
+    told.hears_speech(bytes(640))
+    silent.hears_speech(bytes(640))
+    assert told.coupling_db == pytest.approx(SILENCE_DB + 20, abs=2)
+    assert silent.coupling_db is None

@@ -609,3 +609,19 @@ def test_the_sound_of_a_whole_conversation_is_the_same_for_any_pulling() -> None
     count = 48_000
     difference = rooms[0].heard[:count].astype(int) - rooms[1].heard[:count]
     assert np.abs(difference).max() <= 1
+
+
+def test_the_far_end_is_told_what_the_card_gets_and_nothing_while_idle() -> None:
+    told: list[tuple[list[int], int]] = []
+    playback = Playback(
+        wire=WIRE,
+        device_rate_hz=24_000,
+        far_end=lambda block, rate_hz: told.append((np.rint(block).astype(int).tolist(), rate_hz)),
+    )
+    playback.volume = 0.5
+    playback.pull(480, now_s=0.0, delay_ms=0.0)
+    assert told == []
+    playback.play_sound(np.full(480, 1000, "<i2").tobytes())
+    block = playback.pull(480, now_s=0.02, delay_ms=0.0)
+    assert told == [(np.frombuffer(block, "<i2").tolist(), 24_000)]
+    assert any(block)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
-from pi_voice.audio.vad import SILENCE_DB, SpeechGate, level_db
+from pi_voice.audio.resample import Signal
+from pi_voice.audio.vad import SILENCE_DB, level_db, loudness_db
 from pi_voice.frames import FRAME_MS
 
 HOLD_FRAMES = 12  # 240 ms: the buffers of both cards and the way through the air
@@ -19,6 +21,22 @@ HITS, WINDOW = 6, 8  # in 160 ms, because an echo has onsets too
 HANGOVER_MS = 600.0
 
 
+class Gate(Protocol):
+    """A speech detector that can be wrapped.
+
+    Attributes:
+        is_hit: The last frame alone sounded like speech.
+        freeze_rise: True while the speaker plays, lest the room learns our own voice.
+    """
+
+    is_hit: bool
+    freeze_rise: bool
+
+    def hears_speech(self, pcm: bytes) -> bool: ...
+
+    def reset(self) -> None: ...
+
+
 class CouplingGate:
     """A speech detector that counts only what is louder than our own voice can be.
 
@@ -31,7 +49,7 @@ class CouplingGate:
         coupling_db: How loud our own sound comes back, against what was played; None until known.
     """
 
-    def __init__(self, gate: SpeechGate) -> None:
+    def __init__(self, gate: Gate) -> None:
         """Wrap the gate that is right while nothing plays."""
         self.coupling_db: float | None = None
         self._gate = gate
@@ -46,6 +64,10 @@ class CouplingGate:
     def plays(self, played_db: float) -> None:
         """The card was handed a block of this loudness; called from any thread."""
         self._played_db = max(self._played_db, played_db)
+
+    def far_end(self, block: Signal, rate_hz: int) -> None:
+        """The same for a block as Playback tells it; loudness has no rate."""
+        self.plays(loudness_db(block))
 
     def hears_speech(self, pcm: bytes) -> bool:
         """Judge one frame of 20 ms at 16 kHz, mono, of what the microphone hears."""

@@ -9,6 +9,7 @@ nothing.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,14 +34,29 @@ class Playback:
     """
 
     def __init__(
-        self, *, wire: AudioFormat, device_rate_hz: int, cushion_ms: float = CUSHION_MS
+        self,
+        *,
+        wire: AudioFormat,
+        device_rate_hz: int,
+        cushion_ms: float = CUSHION_MS,
+        far_end: Callable[[Signal, int], None] | None = None,
     ) -> None:
+        """Take the rates.
+
+        Args:
+            wire: What is played; mono.
+            device_rate_hz: What is handed out.
+            cushion_ms: Sound that is collected before an item begins.
+            far_end: Is told each block that is handed out and its rate in Hz, as loud as the card
+                gets it, in the thread that pulls; nothing while there is nothing to play.
+        """
         self.volume = 1.0
         self.underruns = 0
         self._wire = wire
         self._device = AudioFormat(device_rate_hz)
         self._fade_samples = self._device.samples(FADE_MS)
         self._first_cushion_ms = self._cushion_ms = cushion_ms
+        self._far_end = far_end
         self._gap_s = 0.0
         self._gain = 1.0
         self._items: deque[_Item] = deque()
@@ -125,7 +141,10 @@ class Playback:
         self._cut = self._cut[done:]
         self._play_items(block, done, now_s, now_s + delay_ms / 1000)
         self._mix_sounds(block[done:])
-        return to_pcm(self._with_volume(block))
+        block = self._with_volume(block)
+        if self._far_end is not None:
+            self._far_end(block, self._device.rate_hz)
+        return to_pcm(block)
 
     def reports(self) -> list[PlaybackStarted | PlaybackEnded]:
         """What became of the items since the last call."""

@@ -9,7 +9,7 @@ from math import log10
 import _webrtcvad
 import numpy as np
 
-from pi_voice.audio.resample import from_pcm
+from pi_voice.audio.resample import Signal, from_pcm
 from pi_voice.frames import DETECTOR, FRAME_MS, SAMPLE_BYTES
 
 SILENCE_DB = -96.0
@@ -33,7 +33,11 @@ _POWER = 2 / (_FRAME * float(_WINDOW @ _WINDOW))  # from the spectrum to the mea
 
 def level_db(pcm: bytes) -> float:
     """Loudness of a piece of mono sound, in dB below full scale (silence is -96)."""
-    samples = from_pcm(pcm).astype(np.float32)
+    return loudness_db(from_pcm(pcm).astype(np.float32))
+
+
+def loudness_db(samples: Signal) -> float:
+    """The same of samples in hand, whose full scale is 32768; a shape of (n,), mono, n ≥ 0."""
     return _decibels(float(samples @ samples) / max(1, len(samples)))
 
 

@@ -104,6 +104,13 @@ def _activation(settings: Settings) -> Iterator[Conflict]:
             "the service would hear the box itself, with",
             'use a speakerphone and echo = "hardware", or mode = "voice"',
         )
+    if settings.audio.echo == "gate" and ":" in settings.detector.driver:
+        yield Conflict(
+            ("audio", "echo"),
+            ("detector", "driver"),
+            "the gate is built around detectors that ship, and not around",
+            'set driver = "webrtcvad", or echo = "half_duplex"',
+        )
     if mode not in ("push_to_talk", "toggle"):
         return
     if button.driver == "none":
