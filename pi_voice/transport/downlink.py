@@ -20,6 +20,7 @@ from pi_voice.g711 import G711
 from pi_voice.retry import classify
 from pi_voice.transport.contracts import TransportError
 from pi_voice.transport.layer import WebSocketTransport
+from pi_voice.transport.losses import FINAL
 from pi_voice.transport.messages import (
     AudioEvent,
     AudioMark,
@@ -27,7 +28,7 @@ from pi_voice.transport.messages import (
     TurnDone,
     TurnStarted,
 )
-from pi_voice.transport.trouble import FINAL, Trouble
+from pi_voice.transport.trouble import Trouble
 from pi_voice.transport.wanted import TURN, Wanted
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Self
 from pi_voice.core.events import LinkFault
 from pi_voice.retry import RetryClass, classify
 from pi_voice.transport.contracts import TransportError
+from pi_voice.transport.losses import FINAL
 
-FINAL = (RetryClass.AUTH, RetryClass.TERMINAL)  # somebody has to act
 FIRST_CLOSE_CODE = 1000  # below are HTTP statuses
 QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 BY_CODE = {"clock": LinkFault.CLOCK, "certificate": LinkFault.CERTIFICATE} | dict.fromkeys(
