@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from pi_voice.sim.clock import VirtualLoop
 from pi_voice.sim.network import Network
+from pi_voice.transport import calls, dialog
+from pi_voice.transport.dialog import Send
+from tests.wire_truth import check_client_event
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -28,3 +32,20 @@ async def network() -> Network:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     return loop.network
+
+
+@pytest.fixture(autouse=True)
+def _true_to_the_wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold whatever the transport sends, in any test, against the published types.
+
+    Tests marked `off_the_wire` let programs send what no service would take.
+    """
+    if request.node.get_closest_marker("off_the_wire"):
+        return
+
+    def checked(data: bytes, audio_ms: float = 0.0) -> Send:
+        check_client_event(json.loads(data))
+        return Send(data, audio_ms)
+
+    for module in (calls, dialog):
+        monkeypatch.setattr(module, "Send", checked)

@@ -74,6 +74,7 @@ def test_a_message_may_carry_more_and_want_no_answer() -> None:
     assert (message["previous_item_id"], message["event_id"]) == ("u0", "e")
 
 
+@pytest.mark.off_the_wire
 def test_other_data_of_a_message_has_the_last_word() -> None:
     here = room()
     here.calls.send_message("hi", {"item": {"type": "mine"}}, trigger=False)
@@ -138,6 +139,7 @@ def test_a_raw_create_is_sequenced_and_keeps_its_id() -> None:
     assert here.sent == [{"type": "response.create", "event_id": "mine"}]
 
 
+@pytest.mark.off_the_wire
 def test_any_other_event_goes_out_as_it_is() -> None:
     here = room()
     event = {"type": "x.y", "deep": {"null": None}, "skip": UNSET}
@@ -247,6 +249,7 @@ def test_an_update_of_the_session_says_only_what_changed() -> None:
     assert update["session"] == {"type": "realtime", "instructions": "Be brief."}
 
 
+@pytest.mark.off_the_wire
 def test_a_raw_update_counts_for_the_next_session() -> None:
     here = room()
     here.calls.send_event({"type": "session.update", "session": {"instructions": "Be brief."}})
@@ -372,6 +375,7 @@ def test_a_neutral_event_that_the_wire_does_not_know_is_dropped() -> None:
     assert here.types() == []
 
 
+@pytest.mark.off_the_wire
 def test_a_raw_truncation_is_not_followed_by_one_of_ours() -> None:
     here = room().reply().speaks(100)
     here.forget()

@@ -133,6 +133,7 @@ def test_a_lost_connection_that_comes_back_is_told_as_such() -> None:
     assert here.all("session_ready") == ["s2"]
 
 
+@pytest.mark.off_the_wire
 def test_a_session_without_answer_counts_as_ready_once() -> None:
     here = Room()
     here.protocol.connecting()
@@ -184,6 +185,7 @@ def test_a_reply_that_the_connection_took_with_it_has_failed() -> None:
     assert "response.done" in here.kinds()
 
 
+@pytest.mark.off_the_wire
 def test_a_refused_opening_is_known_as_such() -> None:
     here = Room()
     here.protocol.connecting()

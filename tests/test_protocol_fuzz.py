@@ -100,6 +100,7 @@ def fuzz(events: int, seed: int) -> None:
         check_sane(room, block)
 
 
+@pytest.mark.off_the_wire
 @pytest.mark.parametrize("seed", range(4))
 def test_a_mad_service_harms_nobody(seed: int) -> None:
     fuzz(5_000, seed)
@@ -110,6 +111,7 @@ def test_the_madness_is_the_same_for_the_same_seed() -> None:
     assert first == second
 
 
+@pytest.mark.off_the_wire
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_million_mad_events_harm_nobody_and_leave_no_trace() -> None:
