@@ -13,6 +13,7 @@ from pi_voice.daemon import Daemon
 
 logger = logging.getLogger(__name__)
 
+LEAVE_S = 1.8  # a stop takes less than 2 s, and a goodbye to the service at most 1 s of it
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
 
@@ -65,8 +66,9 @@ async def run(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        notify("STOPPING=1")
+        _leave_in_any_case()
         daemon.stop()
+        notify("STOPPING=1")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -75,6 +77,17 @@ async def run(daemon: Daemon) -> None:
         await daemon.run(on_ready=lambda: notify("READY=1"))
     finally:
         beat.cancel()
+
+
+def _leave_in_any_case() -> None:
+    """End the process soon, whatever a driver or a resolver still waits for."""
+
+    def leave(*_: object) -> None:
+        logger.warning("a part of the device did not end in %.1f s; leaving it behind", LEAVE_S)
+        os._exit(0)
+
+    signal.signal(signal.SIGALRM, leave)
+    signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
 
 
 async def _beat() -> None:

@@ -130,6 +130,35 @@ async def test_the_embedded_service_accepts_what_ships() -> None:
     await asyncio.to_thread(build.try_service, Settings())
 
 
+STUCK = """
+class Stuck:
+    def __init__(self, settings): pass
+    async def __aenter__(self): return self
+    async def __aexit__(self, *_):
+        import asyncio
+        await asyncio.sleep(3600)
+    def show(self, pattern): pass
+    def show_mic(self, *, is_open): print("lit", flush=True)
+"""
+
+
+async def test_a_part_that_never_ends_does_not_keep_the_process(tmp_path: Path) -> None:
+    (tmp_path / "stuck_leds.py").write_text(STUCK)
+    config = tmp_path / "config.toml"
+    config.write_text(f'[device]\ndrivers = "{tmp_path}"\n[leds]\ndriver = "stuck_leds:Stuck"\n')
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *RUN, "run", "--config", str(config), stdout=pipe, stderr=pipe
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE_S):
+        assert await process.stdout.readline() == b"lit\n"
+        process.send_signal(signal.SIGTERM)
+        _, told = await process.communicate()
+    assert process.returncode == 0
+    assert b"a part of the device did not end" in told
+
+
 async def test_a_box_without_card_pins_and_service_lives_says_so_and_ends_when_asked(
     tmp_path: Path,
 ) -> None:
