@@ -250,3 +250,11 @@ def test_a_fault_that_only_the_owner_can_mend_ends_the_turn_at_once(fault: ev.Li
     made = thinking()
     feed(made, DOWN, ev.LinkDown(fault, "why"))
     assert turn(made) is Turn.IDLE
+
+
+def test_of_a_reply_that_does_not_end_only_what_waits_is_heard() -> None:
+    made = speaking()
+    actions = feed(made, ev.PlaybackFull("i1"), audio())
+    assert kinds(actions) == [do.CancelReply, do.EndItem, do.Warn]
+    feed(made, ev.PlaybackEnded("i1", 120_000, interrupted=False))
+    assert turn(made) is Turn.IDLE

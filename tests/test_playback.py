@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pi_voice.audio.playback import Playback
-from pi_voice.core.events import PlaybackEnded, PlaybackStarted
+from pi_voice.core.events import PlaybackEnded, PlaybackFull, PlaybackReport, PlaybackStarted
 from pi_voice.frames import WIRE
 
 FADE_MS = 5
@@ -31,7 +31,7 @@ class Room:
         self.delay_ms = delay_ms
         self.pulled = 0
         self.blocks: list[bytes] = []
-        self.reports: list[PlaybackStarted | PlaybackEnded] = []
+        self.reports: list[PlaybackReport] = []
 
     @property
     def now_s(self) -> float:
@@ -625,3 +625,10 @@ def test_the_far_end_is_told_what_the_card_gets_and_nothing_while_idle() -> None
     block = playback.pull(480, now_s=0.02, delay_ms=0.0)
     assert told == [(np.frombuffer(block, "<i2").tolist(), 24_000)]
     assert any(block)
+
+
+def test_two_minutes_of_waiting_sound_are_told_once() -> None:
+    playback = Playback(wire=WIRE, device_rate_hz=24_000)
+    for _ in range(125):
+        playback.play("endless", counting(1000))
+    assert playback.reports() == [PlaybackFull("endless")]

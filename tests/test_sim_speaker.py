@@ -9,7 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pi_voice.audio.playback import Playback
-from pi_voice.core.events import PlaybackEnded, PlaybackStarted, SpeakerEvent, SpeakerLost
+from pi_voice.core.events import (
+    PlaybackEnded,
+    PlaybackReport,
+    PlaybackStarted,
+    SpeakerEvent,
+    SpeakerLost,
+)
 from pi_voice.frames import WIRE
 from pi_voice.ports import Speaker
 from pi_voice.sim.speaker import SimSpeaker
@@ -31,7 +37,7 @@ class Queue:
         self.pulls: list[tuple[float, float]] = []
         self._waiting = bytearray()
         self._item: str | None = None
-        self._reports: list[PlaybackStarted | PlaybackEnded] = []
+        self._reports: list[PlaybackReport] = []
 
     @property
     def is_idle(self) -> bool:
@@ -57,7 +63,7 @@ class Queue:
         del self._waiting[: 2 * samples]
         return block.ljust(2 * samples, b"\0")
 
-    def reports(self) -> list[PlaybackStarted | PlaybackEnded]:
+    def reports(self) -> list[PlaybackReport]:
         reports, self._reports = self._reports, []
         return reports
 

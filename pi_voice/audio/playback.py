@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pi_voice.audio.resample import Resampler, Samples, Signal, from_pcm, to_pcm
-from pi_voice.core.events import PlaybackEnded, PlaybackStarted
+from pi_voice.core.events import PlaybackEnded, PlaybackFull, PlaybackReport, PlaybackStarted
 from pi_voice.frames import SAMPLE_BYTES, AudioFormat
 
 CUSHION_MS = 120.0  # on bad Wi-Fi 0.05 gaps per reply instead of 0.22; beyond it helps little
@@ -22,6 +22,7 @@ AFTER_GAP_MS = 200.0  # the network has shown that the cushion was too thin …
 LONGEST_CUSHION_MS = 500.0  # … doubling up to here, where waiting is worse than a gap
 CLEAN_S = 30.0  # without a gap for so long, the first cushion is enough again
 FADE_MS = 5.0  # 15 dB less click than a hard cut; longer gains nothing (measured on vowels)
+LONGEST_QUEUE_MS = 120_000.0  # 6 MB at the rate of the wire; nobody listens for so long
 REMEMBERED = 256  # ended items whose late pieces are refused; a reply has one or two
 
 
@@ -64,7 +65,8 @@ class Playback:
         self._cut = np.zeros(0, np.float32)  # the faded end of what was stopped
         self._leaving: deque[tuple[float, PlaybackEnded]] = deque()  # on the way to the ear, until
         self._over: dict[str, None] = {}  # ids that may not come back, oldest first
-        self._reports: list[PlaybackStarted | PlaybackEnded] = []
+        self._reports: list[PlaybackReport] = []
+        self._full_item = ""
         _Feed(wire.rate_hz, device_rate_hz)  # builds the filter here, not in a callback
 
     @property
@@ -74,7 +76,7 @@ class Playback:
 
     @property
     def queued_ms(self) -> float:
-        """What waits of all items; the device cancels a reply that outgrows its patience."""
+        """What waits of all items."""
         return sum(item.waiting for item in self._items) * 1000 / self._wire.rate_hz
 
     def play(self, item_id: str, pcm: bytes) -> None:
@@ -89,6 +91,9 @@ class Playback:
             longer_ms = AFTER_GAP_MS if thin else min(2 * self._cushion_ms, LONGEST_CUSHION_MS)
             self._cushion_ms = max(self._cushion_ms, longer_ms)
         item.add(pcm)
+        if self.queued_ms > LONGEST_QUEUE_MS and item_id != self._full_item:
+            self._full_item = item_id
+            self._reports.append(PlaybackFull(item_id))
 
     def end_item(self, item_id: str) -> None:
         """Nothing more of it comes; PlaybackEnded follows when its last sample was heard."""
@@ -146,7 +151,7 @@ class Playback:
             self._far_end(block, self._device.rate_hz)
         return to_pcm(block)
 
-    def reports(self) -> list[PlaybackStarted | PlaybackEnded]:
+    def reports(self) -> list[PlaybackReport]:
         """What became of the items since the last call."""
         reports, self._reports = self._reports, []
         return reports

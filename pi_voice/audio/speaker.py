@@ -18,7 +18,12 @@ from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.stream import Call, CardRequest, Patience, Stream
 from pi_voice.audio.worker import Worker
 from pi_voice.bridge import Mailbox
-from pi_voice.core.events import PlaybackEnded, PlaybackStarted, SpeakerEvent, SpeakerLost
+from pi_voice.core.events import (
+    PlaybackEnded,
+    PlaybackReport,
+    SpeakerEvent,
+    SpeakerLost,
+)
 from pi_voice.errors import DeviceError
 
 logger = logging.getLogger(__name__)
@@ -48,7 +53,7 @@ class Playback(Protocol):
 
     def pull(self, samples: int, *, now_s: float, delay_ms: float) -> bytes: ...
 
-    def reports(self) -> list[PlaybackStarted | PlaybackEnded]: ...
+    def reports(self) -> list[PlaybackReport]: ...
 
 
 class PyAudioSpeaker:

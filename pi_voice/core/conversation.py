@@ -286,6 +286,14 @@ class Conversation:
             yield from self.interrupt()
         yield from self._leave_when_silent()
 
+    def on_playback_full(self, event: ev.PlaybackFull) -> Iterator[Action]:
+        """Hear what came of an endless reply, and let the service make no more of it."""
+        if self._replies.plays(event.item_id) and self._replies.is_running:
+            yield do.CancelReply()
+            for item_id in self._replies.end():
+                yield do.EndItem(item_id)
+            yield do.Warn("two minutes of a reply wait to be heard; the rest was cancelled")
+
     def _leave_when_silent(self) -> Iterator[Action]:
         if self.turn is Turn.SPEAKING and self._replies.is_silent:
             yield from self._go(Step.SILENT)

@@ -63,6 +63,7 @@ class Device:
             ev.ReplyAudioEnded: talk.on_reply_audio_ended,
             ev.ReplyEnded: talk.on_reply_ended,
             ev.PlaybackEnded: talk.on_playback_ended,
+            ev.PlaybackFull: talk.on_playback_full,
         }
 
     @property

@@ -132,6 +132,17 @@ class PlaybackEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackFull:
+    """More sound waits to be played than anybody has patience for; told once for an item.
+
+    Attributes:
+        item_id: The part of the reply that grew too long.
+    """
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakerLost:
     """Nothing can be heard although we play; the speaker keeps trying by itself.
 
@@ -268,6 +279,7 @@ Event = (
     | Cue
     | PlaybackStarted
     | PlaybackEnded
+    | PlaybackFull
     | SpeakerLost
     | LinkUp
     | LinkDown
@@ -281,7 +293,8 @@ Event = (
     | TimerFired
 )
 MicEvent = MicOpened | MicClosed | MicLost
-SpeakerEvent = PlaybackStarted | PlaybackEnded | SpeakerLost
+PlaybackReport = PlaybackStarted | PlaybackEnded | PlaybackFull
+SpeakerEvent = PlaybackReport | SpeakerLost
 LinkEvent = (
     LinkUp
     | LinkDown

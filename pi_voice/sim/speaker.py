@@ -10,7 +10,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from pi_voice.bridge import Mailbox
-from pi_voice.core.events import PlaybackEnded, PlaybackStarted, SpeakerEvent, SpeakerLost
+from pi_voice.core.events import (
+    PlaybackReport,
+    SpeakerEvent,
+    SpeakerLost,
+)
 from pi_voice.frames import SAMPLE_BYTES, AudioFormat
 from pi_voice.sim.card import NOTICE_MS, OPEN_DELAY_MS, RETRY_S, Card, SampleClock
 from pi_voice.sim.tape import Tape
@@ -32,7 +36,7 @@ class Playback(Protocol):
 
     def pull(self, samples: int, *, now_s: float, delay_ms: float) -> bytes: ...
 
-    def reports(self) -> list[PlaybackStarted | PlaybackEnded]: ...
+    def reports(self) -> list[PlaybackReport]: ...
 
     @property
     def is_idle(self) -> bool: ...
