@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from pi_voice import drivers, service
-from pi_voice.audio.echo import CouplingGate
-from pi_voice.audio.frontend import FrontEnd
-from pi_voice.audio.microphone import PyAudioMicrophone
-from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.resample import Resampler
-from pi_voice.audio.sounds import Sounds
-from pi_voice.audio.speaker import PyAudioSpeaker
-from pi_voice.audio.vad import SpeechGate
-from pi_voice.config import Settings
+from pi_voice.build_audio import detector, front_end, microphone, playback, sounds, speaker, wire
+from pi_voice.config import Settings, notices
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
@@ -28,11 +23,11 @@ from pi_voice.core.gestures import Gesture, Timing
 from pi_voice.credentials import KeyFile
 from pi_voice.daemon import Daemon, Parts
 from pi_voice.errors import RemoteLinkError
-from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.frames import AudioFormat
 from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
 from pi_voice.hardware.patterns import LIGHTS, Look
-from pi_voice.ports import Button, Leds, SpeechDetector
+from pi_voice.ports import Button, Leds
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
@@ -43,16 +38,12 @@ from pi_voice.transport.link import ServiceLink
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.turns import TurnLog
 
+logger = logging.getLogger(__name__)
+
 EMBEDDED = "embedded"
 SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
 NO_KEY = "none"  # the embedded service takes any
-G711 = AudioFormat(8_000)  # what the link makes G.711 of
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
-
-
-def wire(settings: Settings) -> AudioFormat:
-    """What device and link exchange."""
-    return WIRE if settings.service.format == "pcm" else G711
 
 
 def activation(settings: Settings) -> Activation:
@@ -91,42 +82,6 @@ def bindings(settings: Settings) -> Bindings:
     return Bindings(used, timing, has_switch=settings.mute_switch.pin is not None)
 
 
-def front_end(settings: Settings, judge: SpeechDetector) -> FrontEnd:
-    channel = settings.audio.microphone_channel
-    return FrontEnd(wire(settings), judge, None if channel is None else channel - 1)
-
-
-def detector(settings: Settings) -> SpeechDetector:
-    """What tells speech from noise, and from our own voice unless something else does that."""
-    wanted = settings.detector
-    if drivers.is_own(wanted.driver):
-        folder = settings.device.drivers
-        made: SpeechDetector = drivers.make("detector", wanted, folder)
-        return made
-    gate = SpeechGate(
-        mode=wanted.aggressiveness,
-        margin_db=wanted.margin_db,
-        hangover_ms=wanted.hangover_ms,
-    )
-    return CouplingGate(gate) if settings.audio.echo in ("half_duplex", "gate") else gate
-
-
-def playback(settings: Settings, judge: SpeechDetector) -> Callable[[int], Playback]:
-    """Makes the playback for a card of so many samples per second, and lets the judge know it."""
-
-    def make(rate_hz: int) -> Playback:
-        made = Playback(
-            wire=wire(settings),
-            device_rate_hz=rate_hz,
-            cushion_ms=settings.audio.cushion_ms,
-            far_end=judge.far_end if isinstance(judge, CouplingGate) else None,
-        )
-        made.volume = settings.audio.volume / 100
-        return made
-
-    return make
-
-
 def buttons(settings: Settings) -> Button:
     driver = settings.button.driver
     if driver == "none":
@@ -153,11 +108,6 @@ def leds(settings: Settings) -> Leds:
     pins = lights.pins if lights.driver == "rgb" else (lights.pin,)
     look = Look(lights.patterns, lights.brightness, lights.night, lights.night_brightness)
     return GpioLed(pins, mic_pin=lights.mic_pin, look=look)
-
-
-def sounds(settings: Settings) -> Sounds:
-    cues = settings.cues
-    return Sounds(wire(settings), gain=cues.volume / 100 if cues.enabled else 0.0)
 
 
 def light_name(pattern: Pattern) -> str:
@@ -209,18 +159,11 @@ def hardware(settings: Settings, url: str) -> Parts:
         settings: All of them.
         url: Of the service; that of an embedded one is known only when it runs.
     """
-    sound, audio, judge = PortAudio(), settings.audio, detector(settings)
+    sound, judge = PortAudio(), detector(settings)
     return Parts(
-        microphone=PyAudioMicrophone(
-            audio.microphone,
-            sound,
-            batch_ms=audio.batch_ms,
-            channels=audio.microphone_channel or 1,
-        ),
+        microphone=microphone(settings, sound),
         front_end=front_end(settings, judge),
-        speaker=PyAudioSpeaker(
-            audio.speaker, sound, playback(settings, judge), idle_s=audio.speaker_idle_s
-        ),
+        speaker=speaker(settings, sound, judge),
         button=buttons(settings),
         leds=leds(settings),
         link=ServiceLink(link_settings(settings, url)),
@@ -250,14 +193,14 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
         card: Rate and channels of the microphone.
     """
     async with EmbeddedService() as embedded:
-        microphone = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms)
         judge = detector(settings)
-        speaker = SimSpeaker(playback(settings, judge)(SIM_SPEAKER_HZ), rate_hz=SIM_SPEAKER_HZ)
+        ear = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms)
+        mouth = SimSpeaker(playback(settings, judge)(SIM_SPEAKER_HZ), rate_hz=SIM_SPEAKER_HZ)
         button, lights = SimButton(), SimLeds()
         parts = Parts(
-            microphone=microphone,
+            microphone=ear,
             front_end=front_end(settings, judge),
-            speaker=speaker,
+            speaker=mouth,
             button=button,
             leds=lights,
             link=ServiceLink(link_settings(settings, embedded.url)),
@@ -265,12 +208,14 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
         )
         log = TurnLog(wire(settings))
         daemon = Daemon(device(settings), parts, watch=log)
-        yield Simulation(daemon, microphone, speaker, button, lights, embedded, log)
+        yield Simulation(daemon, ear, mouth, button, lights, embedded, log)
 
 
 def run(settings: Settings) -> None:
     """Be the device until SIGTERM."""
     service.configure_logging(settings.log.level)
+    for notice in notices(settings):
+        logger.warning("%s", notice)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     asyncio.run(_run(settings))
 

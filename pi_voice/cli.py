@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pi_voice import __version__
-from pi_voice.errors import PiVoiceError, UsageError
+from pi_voice.errors import ConfigError, PiVoiceError, UsageError
 
 if TYPE_CHECKING:
     from pi_voice.config import Settings
@@ -60,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     devices = verbs.add_parser("devices", help="list sound cards and what to write to get them")
     devices.set_defaults(verb=_devices)
 
+    calibrate = verbs.add_parser("calibrate", help="hear the speaker, and propose [audio] echo")
+    calibrate.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
+    calibrate.set_defaults(verb=_calibrate)
+
     config = verbs.add_parser("config", help="check or show the configuration")
     config.add_argument("what", choices=("check", "show"))
     config.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
@@ -105,6 +109,18 @@ def _devices(options: argparse.Namespace) -> int:
     return 0
 
 
+def _calibrate(options: argparse.Namespace) -> int:
+    settings = _settings(options.config)
+    from pi_voice import build_audio, calibration
+
+    sys.stdout.write(f"{calibration.BEFORE}\n")
+    sys.stdout.flush()
+    sys.stdout.writelines(
+        f"{line}\n" for line in calibration.lines(build_audio.calibrate(settings))
+    )
+    return 0
+
+
 def _announce(url: str) -> None:
     sys.stdout.write(f"Any Realtime client can connect to {url}; end with Ctrl-C\n")
     sys.stdout.flush()
@@ -120,6 +136,7 @@ def _config(options: argparse.Namespace) -> int:
         sys.stdout.write(config.dump(settings))
         return 0
     sys.stdout.write("The configuration is fine.\n")
+    sys.stdout.writelines(f"Note: {notice}.\n" for notice in config.notices(settings))
     if options.service:
         from pi_voice import build
 
@@ -135,7 +152,11 @@ def _settings(path: Path | None) -> Settings:
 
     if path is None and not CONFIG.exists():
         return config.Settings()
-    return config.load(path or CONFIG)
+    settings = config.load(path or CONFIG)
+    problems = tuple(config.refusals(settings))
+    if problems:
+        raise ConfigError(*problems)
+    return settings
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pi_voice import build
+from pi_voice import build, build_audio
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
@@ -200,7 +200,7 @@ class Person:
             )
         record, heard = self._box.log.turns[number], session.turns[number]
         cuts = [t.audio_end_ms for t in session.truncations if t.item_id == heard.reply_item_id]
-        wire = build.wire(Settings())
+        wire = build_audio.wire(Settings())
         self._turns.append(
             TurnOutcome(
                 activation=self._activation,

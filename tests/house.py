@@ -44,6 +44,8 @@ ALLOWED = {
     "doctor": ADAPTER,
     "daemon": ADAPTER | {"core", "health", "turns"},
     "build": {"*"},
+    "build_audio": {"*"},
+    "calibration": ADAPTER | {"audio"},
     "demo": {"*"},
     "demo_view": {"*"},
     "device_list": {"audio"},

@@ -14,14 +14,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from pi_voice import build
-from pi_voice.audio.echo import CouplingGate
-from pi_voice.audio.vad import SpeechGate
 from pi_voice.config import Settings, parse
 from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.events import Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.errors import PiVoiceError
-from pi_voice.frames import WIRE, AudioFormat
 from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.transport.auth import TokenCommand, TokenUrl
 
@@ -47,11 +44,6 @@ def test_only_gestures_that_mean_something_are_bound() -> None:
     assert bindings.timing.tap_ms == 150
 
 
-def test_g711_means_eight_kilohertz_between_device_and_link() -> None:
-    assert build.wire(Settings()) == WIRE
-    assert build.wire(parse('[service]\nformat = "pcmu"\n')) == AudioFormat(8_000)
-
-
 def test_the_key_comes_from_where_the_owner_said(tmp_path: Path) -> None:
     elsewhere = '[service]\nurl = "wss://example.org/v1"\n'
     assert build.api_key(Settings()) is None
@@ -75,22 +67,6 @@ def test_a_driver_of_the_owner_gets_its_table(tmp_path: Path) -> None:
     settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
     torch: object = build.leds(settings)
     assert getattr(torch, "settings") == settings.leds  # noqa: B009  # its class is not ours
-
-
-@pytest.mark.parametrize(
-    ("echo", "kind"),
-    [("half_duplex", CouplingGate), ("gate", CouplingGate), ("hardware", SpeechGate)],
-)
-def test_the_gate_knows_our_own_voice_unless_the_hardware_removes_it(echo: str, kind: type) -> None:
-    assert type(build.detector(parse(f'[audio]\necho = "{echo}"\n'))) is kind
-
-
-def test_a_detector_of_the_owner_is_not_wrapped(tmp_path: Path) -> None:
-    source = "class Ear:\n    def __init__(self, settings):\n        pass\n"
-    (tmp_path / "ear_of_mine.py").write_text(source)
-    settings = parse('[detector]\ndriver = "ear_of_mine:Ear"\n')
-    settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
-    assert type(build.detector(settings)).__name__ == "Ear"
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,97 @@
+"""From the names in the configuration to the parts that hear and speak."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pi_voice import calibration, drivers
+from pi_voice.audio.calibrate import Measured
+from pi_voice.audio.echo import CouplingGate
+from pi_voice.audio.frontend import FrontEnd
+from pi_voice.audio.microphone import PyAudioMicrophone
+from pi_voice.audio.playback import Playback
+from pi_voice.audio.portaudio import PortAudio
+from pi_voice.audio.sounds import Sounds
+from pi_voice.audio.speaker import PyAudioSpeaker
+from pi_voice.audio.vad import SpeechGate
+from pi_voice.config import Settings
+from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.ports import SpeechDetector
+
+G711 = AudioFormat(8_000)  # what the link makes G.711 of
+
+
+def wire(settings: Settings) -> AudioFormat:
+    """What device and link exchange."""
+    return WIRE if settings.service.format == "pcm" else G711
+
+
+def front_end(settings: Settings, judge: SpeechDetector) -> FrontEnd:
+    channel = settings.audio.microphone_channel
+    return FrontEnd(wire(settings), judge, None if channel is None else channel - 1)
+
+
+def detector(settings: Settings) -> SpeechDetector:
+    """What tells speech from noise, and from our own voice unless something else does that."""
+    wanted = settings.detector
+    if drivers.is_own(wanted.driver):
+        folder = settings.device.drivers
+        made: SpeechDetector = drivers.make("detector", wanted, folder)
+        return made
+    gate = SpeechGate(
+        mode=wanted.aggressiveness,
+        margin_db=wanted.margin_db,
+        hangover_ms=wanted.hangover_ms,
+    )
+    return CouplingGate(gate) if settings.audio.echo in ("half_duplex", "gate") else gate
+
+
+def playback(settings: Settings, judge: SpeechDetector) -> Callable[[int], Playback]:
+    """Makes the playback for a card of so many samples per second, and lets the judge know it."""
+
+    def make(rate_hz: int) -> Playback:
+        made = Playback(
+            wire=wire(settings),
+            device_rate_hz=rate_hz,
+            cushion_ms=settings.audio.cushion_ms,
+            far_end=judge.far_end if isinstance(judge, CouplingGate) else None,
+        )
+        made.volume = settings.audio.volume / 100
+        return made
+
+    return make
+
+
+def microphone(settings: Settings, sound: PortAudio) -> PyAudioMicrophone:
+    audio = settings.audio
+    channels = audio.microphone_channel or 1
+    return PyAudioMicrophone(audio.microphone, sound, batch_ms=audio.batch_ms, channels=channels)
+
+
+def speaker(settings: Settings, sound: PortAudio, judge: SpeechDetector) -> PyAudioSpeaker:
+    audio, made = settings.audio, playback(settings, judge)
+    return PyAudioSpeaker(audio.speaker, sound, made, idle_s=audio.speaker_idle_s)
+
+
+def sounds(settings: Settings) -> Sounds:
+    cues = settings.cues
+    return Sounds(wire(settings), gain=cues.volume / 100 if cues.enabled else 0.0)
+
+
+def calibrate(settings: Settings) -> Measured:
+    """Hear the configured speaker with the configured microphone.
+
+    Raises:
+        PiVoiceError: One of them is not there.
+    """
+    sound, audio = PortAudio(), settings.audio
+    channel = audio.microphone_channel
+    work = calibration.calibrate(
+        microphone(settings, sound),
+        speaker(settings, sound, SpeechGate()),
+        wire=wire(settings),
+        gain=audio.volume / 100,
+        channel=None if channel is None else channel - 1,
+    )
+    return asyncio.run(work)

@@ -1,0 +1,35 @@
+"""Which parts hear and speak, by what the configuration says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pi_voice import build_audio
+from pi_voice.audio.echo import CouplingGate
+from pi_voice.audio.vad import SpeechGate
+from pi_voice.config import Settings, parse
+from pi_voice.frames import WIRE, AudioFormat
+
+
+def test_g711_means_eight_kilohertz_between_device_and_link() -> None:
+    assert build_audio.wire(Settings()) == WIRE
+    assert build_audio.wire(parse('[service]\nformat = "pcmu"\n')) == AudioFormat(8_000)
+
+
+@pytest.mark.parametrize(
+    ("echo", "kind"),
+    [("half_duplex", CouplingGate), ("gate", CouplingGate), ("hardware", SpeechGate)],
+)
+def test_the_gate_knows_our_own_voice_unless_the_hardware_removes_it(echo: str, kind: type) -> None:
+    assert type(build_audio.detector(parse(f'[audio]\necho = "{echo}"\n'))) is kind
+
+
+def test_a_detector_of_the_owner_is_not_wrapped(tmp_path: Path) -> None:
+    source = "class Ear:\n    def __init__(self, settings):\n        pass\n"
+    (tmp_path / "ear_of_mine.py").write_text(source)
+    settings = parse('[detector]\ndriver = "ear_of_mine:Ear"\n')
+    settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
+    assert type(build_audio.detector(settings)).__name__ == "Ear"
