@@ -120,6 +120,22 @@ class SoundCard:
         """Play a recording into the room; returns when its last sample was heard there."""
         await self._run("paplay", "--device=room", str(wav))
 
+    async def couple(self, *, volume_percent: int, latency_ms: int = 40) -> None:
+        """Let the microphone hear the loudspeaker, until the daemon ends.
+
+        Args:
+            volume_percent: As PulseAudio counts, cubic: 50 is a gain of 1/8.
+            latency_ms: Beside what both cards take.
+        """
+        options = ("source=speaker.monitor", "sink=room", f"latency_msec={latency_ms}")
+        module = "module-loopback"
+        number = await self._run("pactl", "load-module", module, *options, "adjust_time=0")
+        listed = await self._run("pactl", "list", "sink-inputs")
+        streams = listed.split("Sink Input #")[1:]
+        owned = f"Owner Module: {number.strip()}\n"
+        (stream,) = (text.split("\n", 1)[0] for text in streams if owned in text)
+        await self._run("pactl", "set-sink-input-volume", stream, f"{volume_percent}%")
+
     @contextlib.asynccontextmanager
     async def recording(self, wav: Path) -> AsyncIterator[None]:
         """Write what the loudspeaker plays, at 48 kHz and in two channels, into a file.
