@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
-from pi_voice.core.actions import Action, Pattern
-from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
+from pi_voice.core.actions import Pattern
+from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, Bindings
-from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER, Rules
+from pi_voice.core.conversation import Rules
 from pi_voice.core.device import Device
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Gesture
@@ -267,157 +262,6 @@ def test_the_box_says_what_keeps_it_from_answering() -> None:
     ask = ev.Cue(Wish.SAY_STATUS, 1.0)
     said = sounds(feed(made, ask, DOWN, ask, REFUSED, ask, ev.MicLost("gone"), ask, MUTE, ask))
     assert said == ["ready", "no_network", "refused", "no_microphone", "muted", "muted"]
-
-
-# Rules over random histories
-
-REPLIES = st.sampled_from(["r1", "r2", "r3"])
-ITEMS = st.sampled_from(["i1", "i2", "i3"])
-TIMERS = st.sampled_from([TURN_TIMER, TAIL_TIMER, REPLY_TIMER, OUTAGE_TIMER])
-EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.just(press()),
-    st.just(release()),
-    st.builds(heard, st.floats(0.5, 5.0), st.integers(1, 30), speech=st.booleans()),
-    st.sampled_from([ev.MicOpened(), ev.MicClosed(), ev.MicLost("gone")]),
-    st.builds(ev.Cue, st.sampled_from(Wish), st.just(1.0), st.booleans()),
-    st.sampled_from([UP, DOWN, REFUSED, ev.AudioDropped(), ev.TurnRefused("no")]),
-    st.builds(ev.ReplyStarted, REPLIES),
-    st.builds(lambda r: audio(r, f"{r}/1"), REPLIES),
-    st.builds(lambda r: ev.ReplyAudioEnded(r, f"{r}/1"), REPLIES),
-    st.builds(ev.ReplyEnded, REPLIES, st.sampled_from(["completed", "failed", "cancelled"])),
-    st.builds(lambda r, i: ev.PlaybackEnded(f"{r}/1", 10.0, interrupted=i), REPLIES, st.booleans()),
-    st.builds(ev.TimerFired, TIMERS),
-)
-HISTORIES = st.lists(EVENTS, min_size=30, max_size=120)
-Policy = Callable[[], Activation]
-
-
-def push_to_talk() -> Activation:
-    return PushToTalk()
-
-
-def toggle() -> Activation:
-    return Toggle()
-
-
-def voice() -> Activation:
-    return VoiceActivated()
-
-
-ACTIVATIONS = st.sampled_from([push_to_talk, toggle, voice])
-
-
-def run(activation: Policy, history: list[Event]) -> list[tuple[Event, list[Action]]]:
-    made = device(activation())
-    return [(event, made.handle(event)) for event in history]
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_muted_means_that_nothing_is_sent(activation: Policy, history: list[Event]) -> None:
-    made = device(activation())
-    for event in history:
-        was_muted = made.muted
-        actions = made.handle(event)
-        if was_muted and made.muted:
-            assert sent(actions) == b""
-            assert do.OpenMic not in kinds(actions)
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_audio_is_sent_only_through_an_open_gate(activation: Policy, history: list[Event]) -> None:
-    muted = True
-    for _, actions in run(activation, history):
-        for action in actions:
-            if isinstance(action, do.GateLink):
-                muted = action.muted
-            if isinstance(action, do.SendAudio | do.SendTurn | do.CommitTurn):
-                assert not muted
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_a_reply_that_was_cut_is_never_played_again(
-    activation: Policy, history: list[Event]
-) -> None:
-    playing: set[str] = set()
-    cut: set[str] = set()
-    for event, actions in run(activation, history):
-        for action in actions:
-            if isinstance(action, do.StopPlayback):
-                cut |= playing
-                playing.clear()
-            if isinstance(action, do.Play):
-                assert isinstance(event, ev.ReplyAudio)
-                assert event.reply_id not in cut
-                playing.add(event.reply_id)
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_two_replies_never_play_into_each_other(activation: Policy, history: list[Event]) -> None:
-    heard_now, over = "", set[str]()
-    for event, actions in run(activation, history):
-        if isinstance(event, ev.ReplyStarted):
-            over.discard(event.reply_id)  # the random service reuses its few ids
-        elif isinstance(event, ev.ReplyAudio) and do.Play in kinds(actions):
-            assert event.reply_id not in over
-            if event.reply_id != heard_now:
-                over.add(heard_now)
-                heard_now = event.reply_id
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_every_state_can_be_left(activation: Policy, history: list[Event]) -> None:
-    made = device(activation())
-    for event in history:
-        made.handle(event)
-    feed(made, *(ev.TimerFired(t) for t in (TURN_TIMER, TAIL_TIMER, REPLY_TIMER) * 2))
-    assert turn(made) is Turn.IDLE
-    feed(made, UNMUTE, UP, ev.MicOpened(), heard(9.0, 40, speech=False))
-    feed(made, press(10.0), heard(10.1, 40), release(11.0), press(11.5), heard(11.0, 40))
-    feed(made, heard(12.0, 40, speech=False))
-    assert made.turn in (Turn.THINKING, Turn.LISTENING)
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
-    activation: Policy, history: list[Event]
-) -> None:
-    policy = activation()
-    made, wanted, lost = device(policy), policy.keeps_open, False
-    for event in history:
-        if isinstance(event, ev.MicOpened | ev.MicLost):
-            lost = isinstance(event, ev.MicLost)
-        for action in made.handle(event):
-            if isinstance(action, do.OpenMic | do.CloseMic):
-                assert wanted is not isinstance(action, do.OpenMic)
-                wanted = isinstance(action, do.OpenMic)
-        in_turn = made.turn in (Turn.LISTENING, Turn.ENDING)
-        assert wanted is (not made.muted and (in_turn or lost or policy.keeps_open))
-
-
-@given(ACTIVATIONS, HISTORIES)
-@settings(deadline=None, max_examples=200, derandomize=True)
-def test_a_waiting_state_always_has_a_timer(activation: Policy, history: list[Event]) -> None:
-    timers = {OUTAGE_TIMER}
-    made = device(activation())
-    needs = {Turn.LISTENING: TURN_TIMER, Turn.ENDING: TAIL_TIMER}
-    needs |= {Turn.THINKING: REPLY_TIMER, Turn.SPEAKING: REPLY_TIMER}
-    for event in history:
-        if isinstance(event, ev.TimerFired):
-            if event.name not in timers:
-                continue
-            timers.discard(event.name)
-        for action in made.handle(event):
-            if isinstance(action, do.StartTimer):
-                timers.add(action.name)
-            if isinstance(action, do.StopTimer):
-                timers.discard(action.name)
-        assert turn(made) is Turn.IDLE or needs[made.turn] in timers
 
 
 def test_the_same_history_always_gives_the_same_actions() -> None:
