@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pi_voice import drivers, service
 from pi_voice.audio.portaudio import PortAudio
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 EMBEDDED = "embedded"
 SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
 NO_KEY = "none"  # the embedded service takes any
+MACHINE_ID = Path("/etc/machine-id")
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
 
 
@@ -142,8 +144,16 @@ def link_settings(settings: Settings, url: str) -> LinkSettings:
         noise_reduction=wanted.noise_reduction,
         max_output_tokens=wanted.max_output_tokens,
         encoding=wanted.format,
-        device_id=settings.device.name,
+        device_id=_device_id(settings),
     )
+
+
+def _device_id(settings: Settings) -> str:
+    """The same at every start and another on every box (machine-id(5))."""
+    try:
+        return MACHINE_ID.read_text()
+    except OSError:
+        return settings.device.name
 
 
 def resampled(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
