@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120.0
+
+T = TypeVar("T")
 
 
 class Service:
@@ -58,30 +60,28 @@ async def client(name: str, **job: Any) -> Any:
         RuntimeError: It failed; what it wrote to stderr is on ours.
     """
     process = await _python(f"benchmarks.clients.{name}", json.dumps(job))
-    async with asyncio.timeout(PATIENCE_S):
-        out, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # nobody waits for it any more
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise RuntimeError(f"the client {name} ended with {process.returncode}")
     return json.loads(out)
 
 
-async def taking_turns(jobs: dict[str, dict[str, Any]], rounds: int) -> dict[str, list[Any]]:
-    """Run every client in every round, forwards and backwards in turn.
-
-    Args:
-        jobs: By a name for the caller: the parameters, with the client's module as `client`.
-        rounds: How often.
-
-    Returns:
-        Under the caller's names what each printed, in the order of the rounds.
-    """
-    printed: dict[str, list[Any]] = {name: [] for name in jobs}
-    for number in range(rounds):
-        names = list(jobs) if number % 2 == 0 else list(reversed(jobs))
-        for name in names:
-            job = dict(jobs[name])
-            printed[name].append(await client(job.pop("client"), **job))
-    return printed
+async def pairs(
+    ours: Callable[[], Awaitable[T]], floor: Callable[[], Awaitable[T]], count: int
+) -> tuple[list[T], list[T]]:
+    """Measure us and the floor one right after the other, each of them first every other time."""
+    measured: tuple[list[T], list[T]] = ([], [])
+    for number in range(count):
+        first = number % 2
+        measured[first].append(await (floor if first else ours)())
+        measured[1 - first].append(await (ours if first else floor)())
+    return measured
 
 
 async def _python(module: str, *arguments: str) -> asyncio.subprocess.Process:

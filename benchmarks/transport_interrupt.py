@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
+from typing import Any
+
 from benchmarks.figures import Effort, Figure, Goal, Of
-from benchmarks.processes import Service, client, service
+from benchmarks.processes import Service, client, pairs, service
 
 PRESSES = 20  # in one session
 MOMENTS = ("before sound", "in mid-reply")
-LIMITED_BY = "the service's process has to wake up to take the time: look at the floor beside it"
+LIMITED_BY = "the other process has to be woken to take the time, and waits for its turn on a core"
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    figures = []
+    figures: list[Figure] = []
     async with service("embedded") as embedded:
         for moment in MOMENTS:
-            times = Presses(embedded, moment)
-            for _ in range(effort.of(5, 1)):
-                await times.take()
-            figures += times.figures()
+            ours, floor = await pairs(
+                partial(_press, embedded, "layer_press", moment),
+                partial(_press, embedded, "floor_press", moment),
+                effort.of(5, 1),
+            )
+            figures += _figures(f"interrupt {moment}", ours, floor)
     return figures
 
 
-class Presses:
-    """Interruptions at one moment of a reply, while sound goes up."""
+async def _press(embedded: Service, program: str, moment: str) -> dict[str, Any]:
+    """One session of interruptions, while sound goes up."""
+    said = await client(program, url=embedded.url, moment=moment, presses=PRESSES)
+    arrived_s = await embedded.ask("cancels")
+    after_ms = [
+        1000 * (arrived_s[response] - pressed_s)
+        for response, pressed_s in said["pressed"].items()
+        if response in arrived_s
+    ]
+    return {"after_ms": after_ms, "late_ms": said.get("late_ms")}
 
-    def __init__(self, embedded: Service, moment: str) -> None:
-        self._embedded = embedded
-        self._moment = moment
-        self._after_ms: dict[str, list[float]] = {"layer": [], "floor": []}
-        self._seen: list[float] = []
-        self._late_ms: list[float] = []
 
-    async def take(self) -> None:
-        for name, after_ms in self._after_ms.items():
-            job = {"url": self._embedded.url, "moment": self._moment, "presses": PRESSES}
-            said = await client(f"{name}_press", **job)
-            arrived_s = await self._embedded.ask("cancels")
-            pressed_s = said["pressed"]
-            seen = [response for response in pressed_s if response in arrived_s]
-            after_ms += [1000 * (arrived_s[key] - pressed_s[key]) for key in seen]
-            if name == "layer":
-                self._seen.append(len(seen))
-                self._late_ms.append(said["late_ms"])
-
-    def figures(self) -> list[Figure]:
-        name = f"interrupt {self._moment}"
-        return [
-            Figure(
-                f"{name} → response.cancel",
-                "ms",
-                self._after_ms["layer"],
-                self._after_ms["floor"],
-                Goal(Of.P99, 4.0),
-                LIMITED_BY,
-                paired=False,
-            ),
-            Figure(f"{name}: cancels", f"of {PRESSES}", self._seen, goal=Goal(Of.LEAST, PRESSES)),
-            Figure(f"{name}: sound after it", "ms", self._late_ms, goal=Goal(Of.MOST, 0.0)),
-        ]
+def _figures(name: str, ours: list[Any], floor: list[Any]) -> list[Figure]:
+    ours_ms, floor_ms = (
+        list(chain.from_iterable(said["after_ms"] for said in every)) for every in (ours, floor)
+    )
+    seen = [len(said["after_ms"]) for said in ours]
+    late_ms = [said["late_ms"] for said in ours]
+    to_cancel = f"{name} → response.cancel"
+    return [
+        Figure(to_cancel, "ms", ours_ms, floor_ms, Goal(Of.P99, 4.0), LIMITED_BY, paired=False),
+        Figure(f"{name}: cancels", f"of {PRESSES}", seen, goal=Goal(Of.LEAST, PRESSES)),
+        Figure(f"{name}: sound after it", "ms", late_ms, goal=Goal(Of.MOST, 0.0)),
+    ]
