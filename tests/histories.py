@@ -92,3 +92,8 @@ def shown(actions: list[Action]) -> list[str]:
 def turn(of: Device) -> Turn:
     """Whose turn it is; a call, because a type checker believes that attributes do not change."""
     return of.turn
+
+
+def timers(actions: list[Action]) -> dict[str, float]:
+    """The timers that were started, each with its ms."""
+    return {a.name: a.after_ms for a in actions if isinstance(a, do.StartTimer)}

@@ -4,7 +4,10 @@ import pytest
 
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
+from pi_voice.core.activation import PushToTalk
 from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER, Rules
+from pi_voice.core.device import Device
+from pi_voice.core.events import Event
 from pi_voice.core.states import Turn
 from tests.histories import (
     DOWN,
@@ -25,6 +28,7 @@ from tests.histories import (
     sounds,
     speaking,
     thinking,
+    timers,
     turn,
 )
 
@@ -60,10 +64,54 @@ def test_a_press_of_less_than_100_ms_of_sound_is_no_turn() -> None:
 
 def test_a_press_again_during_the_tail_continues_the_same_turn() -> None:
     made = online()
-    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), release(1.45), press(1.5))
-    actions = feed(made, heard(1.45, 20), release(1.85), heard(1.85, 10))
+    actions = feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), release(1.45), press(1.5))
+    actions += feed(made, heard(1.45, 20), release(1.85), heard(1.85, 10))
     assert turn(made) is Turn.THINKING
+    assert sent(actions) == FRAME * (20 + 20 + 8)
     assert kinds(actions).count(do.CommitTurn) == 1
+
+
+def test_a_turn_that_went_on_after_a_short_release_is_sent_again_as_one() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20), release(1.45), press(1.5))
+    feed(made, heard(1.45, 10), DOWN)
+    assert sent(feed(made, ev.LinkUp("s2"))) == FRAME * 30
+
+
+def test_100_ms_of_sound_are_a_turn() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.0, 5), release(1.1))
+    assert do.CommitTurn in kinds(feed(made, heard(1.1, 12)))
+
+
+def test_the_speaker_is_opened_while_the_user_still_talks() -> None:
+    assert do.PrepareSpeaker() in feed(online(), press(1.0))
+
+
+def test_the_limits_of_listening_and_of_the_tail_run_from_their_beginning() -> None:
+    made = online()
+    assert timers(feed(made, press(1.0)))[TURN_TIMER] == 60_000
+    assert timers(feed(made, release(2.0)))[TAIL_TIMER] == 150 + 500
+
+
+def test_what_was_said_before_a_short_release_counts_for_the_longest_turn() -> None:
+    made = online(rules=Rules(longest_turn_ms=5_000))
+    feed(made, press(1.0), ev.MicOpened())
+    left_ms = []
+    for at_s in (1.0, 1.3, 1.6):  # a contact that flickers: 200 ms down, 100 ms up
+        feed(made, heard(at_s, 10), release(at_s + 0.2), heard(at_s + 0.2, 5))
+        left_ms.append(timers(feed(made, press(at_s + 0.3)))[TURN_TIMER])
+    assert left_ms == [4_800, 4_600, 4_400]
+
+
+def test_no_timer_runs_longer_than_its_state() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50))
+    assert do.StopTimer(TURN_TIMER) in feed(made, release(2.0))
+    assert do.StopTimer(TAIL_TIMER) in feed(made, heard(2.05, 10))
+    feed(made, ev.ReplyStarted("r1"), audio(), ev.ReplyEnded("r1", "completed"))
+    heard_out = feed(made, ev.PlaybackEnded("i1", 200, interrupted=False))
+    assert do.StopTimer(REPLY_TIMER) in heard_out
 
 
 def test_a_press_over_a_reply_silences_it_before_the_service_hears_of_it() -> None:
@@ -257,4 +305,151 @@ def test_of_a_reply_that_does_not_end_only_what_waits_is_heard() -> None:
     actions = feed(made, ev.PlaybackFull("i1"), audio())
     assert kinds(actions) == [do.CancelReply, do.EndItem, do.Warn]
     feed(made, ev.PlaybackEnded("i1", 120_000, interrupted=False))
+    assert turn(made) is Turn.IDLE
+
+
+# The link
+
+
+def test_an_outage_is_timed_from_the_loss_to_the_next_session() -> None:
+    made = device()
+    assert do.StopTimer(OUTAGE_TIMER) in feed(made, UP)
+    assert OUTAGE_TIMER in timers(feed(made, DOWN))
+    assert do.StopTimer(OUTAGE_TIMER) in feed(made, ev.LinkUp("s2"))
+
+
+def test_a_box_waits_for_its_first_session_as_long_as_for_any_other() -> None:
+    assert OUTAGE_TIMER in timers(Device(PushToTalk()).handle(ev.Started(muted=False)))
+
+
+def test_an_outage_that_is_over_ends_no_turn() -> None:
+    made = thinking()
+    feed(made, ev.TimerFired(OUTAGE_TIMER))
+    assert turn(made) is Turn.THINKING
+
+
+def test_a_press_while_offline_silences_what_still_plays() -> None:
+    made = speaking()
+    feed(made, DOWN, ev.TimerFired(OUTAGE_TIMER))
+    assert do.StopPlayback() in feed(made, press(9.0))
+    assert turn(made) is Turn.IDLE
+
+
+@pytest.mark.parametrize("before", [(), (UP, DOWN)])
+def test_a_refused_key_stays_shown_however_long_it_lasts(before: tuple[Event, ...]) -> None:
+    made = device()
+    feed(made, *before, REFUSED)
+    actions = feed(made, ev.TimerFired(OUTAGE_TIMER), press(9.0))
+    assert shown(actions) == []
+    assert sounds(actions) == ["refused"]
+
+
+def test_a_key_that_is_refused_in_mid_turn_is_told_at_once() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20))
+    assert sounds(feed(made, REFUSED)) == ["refused"]
+
+
+def test_a_box_that_was_refused_and_is_now_without_network_says_so() -> None:
+    made = device()
+    feed(made, REFUSED, DOWN)
+    assert sounds(feed(made, press(9.0))) == ["no_network"]
+
+
+def test_a_used_up_quota_has_its_own_sound() -> None:
+    made = device()
+    feed(made, ev.LinkDown(ev.LinkFault.QUOTA, "nothing left"))
+    assert sounds(feed(made, press(9.0))) == ["quota"]
+
+
+def test_a_question_that_is_asked_again_has_its_whole_time() -> None:
+    made = thinking()
+    assert REPLY_TIMER in timers(feed(made, DOWN, ev.LinkUp("s2")))
+
+
+def test_a_question_that_is_asked_again_has_the_time_of_its_upload() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 2500), release(51.0), heard(51.05, 10))
+    assert timers(feed(made, DOWN, ev.LinkUp("s2")))[REPLY_TIMER] >= 50_000 + 10_000
+
+
+def test_a_press_cancels_a_question_that_was_asked_again() -> None:
+    made = thinking()
+    feed(made, ev.ReplyStarted("r1"), DOWN, ev.LinkUp("s2"))
+    assert do.CancelReply() in feed(made, press(5.0))
+
+
+def test_a_reply_of_which_all_that_came_was_heard_ends_with_the_link() -> None:
+    made = speaking()
+    feed(made, ev.ReplyAudioEnded("r1", "i1"), ev.PlaybackEnded("i1", 200, interrupted=False))
+    assert turn(made) is Turn.SPEAKING
+    feed(made, DOWN)
+    assert turn(made) is Turn.IDLE
+
+
+def test_what_was_lost_is_not_sent_into_an_outage() -> None:
+    made = thinking()
+    feed(made, DOWN)
+    assert kinds(feed(made, ev.AudioDropped())) == []
+
+
+def test_a_late_refusal_does_not_end_the_next_turn() -> None:
+    made = online()
+    feed(made, press(1.0))
+    assert feed(made, ev.TurnRefused("late")) == []
+    assert turn(made) is Turn.LISTENING
+
+
+def test_a_late_refusal_does_not_end_a_reply() -> None:
+    made = speaking()
+    assert feed(made, ev.TurnRefused("late")) == []
+    assert turn(made) is Turn.SPEAKING
+
+
+# The reply
+
+
+def test_a_reply_that_began_while_the_user_talked_is_not_heard_as_the_answer() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), ev.ReplyStarted("stray"), heard(1.05, 50))
+    feed(made, release(2.0), heard(2.05, 10))
+    assert do.Play not in kinds(feed(made, audio("stray")))
+
+
+def test_no_item_of_a_cut_reply_is_heard_as_the_next_answer() -> None:
+    made = speaking()
+    feed(made, press(5.0), ev.MicOpened(), heard(5.05, 30), release(5.7), heard(5.65, 20))
+    assert turn(made) is Turn.THINKING
+    assert do.Play not in kinds(feed(made, audio("r1", "i2")))
+
+
+def test_a_reply_without_sound_waits_for_the_one_that_follows() -> None:
+    made = thinking()
+    feed(made, ev.ReplyStarted("r1"), ev.ReplyEnded("r1", "completed"))
+    assert turn(made) is Turn.THINKING
+    assert do.Play in kinds(feed(made, ev.ReplyStarted("r2"), audio("r2", "i2")))
+
+
+def test_a_long_reply_has_time_to_be_heard() -> None:
+    made = thinking()
+    feed(made, ev.ReplyStarted("r1"))
+    assert timers(feed(made, audio(ms=60_000)))[REPLY_TIMER] == 60_000 + 10_000
+
+
+def test_a_second_reply_does_not_shorten_the_time_of_the_first() -> None:
+    made = thinking()
+    feed(made, ev.ReplyStarted("r1"), audio("r1", "i1", 30_000), ev.ReplyAudioEnded("r1", "i1"))
+    feed(made, ev.ReplyEnded("r1", "completed"), ev.ReplyStarted("r2"))
+    assert timers(feed(made, audio("r2", "i2", 1_000)))[REPLY_TIMER] >= 30_000 + 1_000
+
+
+def test_a_reply_that_replaces_another_ends_the_items_of_the_first() -> None:
+    assert do.EndItem("i1") in feed(speaking(), ev.ReplyStarted("r2"))
+
+
+def test_a_reply_that_the_speaker_lost_is_not_played_on_from_its_middle() -> None:
+    made = speaking()
+    feed(made, ev.PlaybackEnded("i1", 50, interrupted=True))
+    late = feed(made, audio("r1", "i1"), ev.ReplyEnded("r1", "completed"))
+    assert do.Play not in kinds(late)
     assert turn(made) is Turn.IDLE
