@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Pattern
@@ -262,6 +264,166 @@ def test_the_box_says_what_keeps_it_from_answering() -> None:
     ask = ev.Cue(Wish.SAY_STATUS, 1.0)
     said = sounds(feed(made, ask, DOWN, ask, REFUSED, ask, ev.MicLost("gone"), ask, MUTE, ask))
     assert said == ["ready", "no_network", "refused", "no_microphone", "muted", "muted"]
+
+
+# Mute
+
+
+def test_mute_ends_a_question_that_waits_for_the_link_at_once() -> None:
+    made = thinking()
+    feed(made, DOWN, MUTE)
+    assert turn(made) is Turn.IDLE
+
+
+def test_mute_takes_back_a_question_that_is_being_sent_again() -> None:
+    made = thinking()
+    feed(made, ev.MicClosed(), DOWN, ev.LinkUp("s2"))
+    assert do.CancelReply in kinds(feed(made, MUTE))
+
+
+def test_a_muted_box_can_still_be_silenced_from_outside() -> None:
+    made = speaking()
+    assert do.StopPlayback() in feed(made, MUTE, ev.Cue(Wish.INTERRUPT, 5.0))
+
+
+def test_nobody_opens_a_turn_on_a_muted_box() -> None:
+    made = online()
+    feed(made, MUTE)
+    assert feed(made, ev.Cue(Wish.TALK, 5.0, local=True)) == []
+    assert turn(made) is Turn.IDLE
+
+
+def test_opening_the_switch_does_not_take_back_what_the_button_asked_for() -> None:
+    made = online()
+    feed(made, MUTE, ev.ButtonEdge(pressed=True, at_s=2.0, button=MUTE_SWITCH))
+    feed(made, ev.ButtonEdge(pressed=False, at_s=5.0, button=MUTE_SWITCH))
+    assert made.muted
+
+
+def test_a_switch_that_is_closed_at_the_start_never_lets_the_microphone_open() -> None:
+    made = Device(VoiceActivated(), bindings=Bindings(has_switch=True))
+    found = ev.ButtonEdge(pressed=True, at_s=0.1, button=MUTE_SWITCH, found=True)
+    assert do.OpenMic not in kinds(feed(made, ev.Started(muted=False), found))
+
+
+def test_a_switch_that_is_open_at_the_start_lets_the_microphone_open() -> None:
+    made = Device(VoiceActivated(), bindings=Bindings(has_switch=True))
+    found = ev.ButtonEdge(pressed=False, at_s=0.1, button=MUTE_SWITCH, found=True)
+    assert do.OpenMic not in kinds(feed(made, ev.Started(muted=False)))
+    assert do.OpenMic in kinds(feed(made, found))
+
+
+def test_the_gate_is_closed_from_the_first_step() -> None:
+    assert Device(PushToTalk()).handle(ev.Started(muted=False))[0] == do.GateLink(muted=True)
+
+
+# A press that may become another gesture
+
+
+def test_what_was_held_back_is_sent_in_the_step_that_makes_it_certain() -> None:
+    made = with_taps()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 8))
+    assert sent(feed(made, HOLD_LIMIT)) == FRAME * 8
+
+
+def test_a_turn_that_never_became_certain_is_not_asked() -> None:
+    made = with_taps()
+    actions = feed(made, press(1.0), ev.MicOpened(), heard(1.05, 30))
+    actions += feed(made, ev.Cue(Wish.DONE, 1.65), heard(1.65, 10))
+    assert do.CommitTurn not in kinds(actions)
+
+
+def test_the_service_hears_nothing_of_a_tap() -> None:
+    made = with_taps()
+    actions = feed(made, press(1.0), ev.MicOpened(), heard(1.05, 4), release(1.12))
+    assert not {do.DiscardTurn, do.GateLink} & set(kinds(actions))
+
+
+def test_a_new_session_gets_nothing_of_a_press_that_may_be_a_tap() -> None:
+    made = with_taps()
+    actions = feed(made, press(1.0), ev.MicOpened(), heard(1.05, 4), DOWN, ev.LinkUp("s2"))
+    assert sent(actions) == b""
+
+
+def test_a_press_that_outlives_the_tap_and_an_outage_sends_all_of_it() -> None:
+    made = with_taps()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 4), DOWN, ev.LinkUp("s2"))
+    assert sent(feed(made, HOLD_LIMIT, heard(1.21, 40))) == FRAME * 44
+
+
+def test_a_second_hold_during_the_tail_continues_the_turn() -> None:
+    made = with_taps()
+    feed(made, press(1.0), ev.MicOpened(), HOLD_LIMIT, heard(1.05, 50), release(2.0))
+    actions = feed(made, press(2.1), heard(2.05, 20), HOLD_LIMIT, heard(2.45, 20))
+    actions += feed(made, release(3.0), heard(2.9, 20))
+    assert kinds(actions).count(do.CommitTurn) == 1
+
+
+def toggle_with(gesture: Gesture, wish: Wish) -> Device:
+    """A device whose tap talks, and whose other gesture means something else."""
+    wishes = {Gesture.TAP: Wish.TALK, gesture: wish}
+    made = Device(Toggle(), bindings=Bindings(wishes))
+    feed(made, ev.Started(muted=False), UP)
+    return made
+
+
+def test_a_long_press_at_the_end_of_a_toggled_turn_mutes_and_asks_nothing() -> None:
+    made = toggle_with(Gesture.LONG, Wish.MUTE)
+    feed(made, press(1.0), ev.MicOpened(), release(1.1), heard(1.1, 40))
+    actions = feed(made, press(2.0), heard(1.9, 20), HOLD_LIMIT)
+    assert do.CommitTurn not in kinds(actions)
+    assert made.muted
+
+
+def test_a_double_tap_that_means_something_else_leaves_no_turn_behind() -> None:
+    made = toggle_with(Gesture.DOUBLE, Wish.SAY_STATUS)
+    feed(made, press(1.0), ev.MicOpened(), release(1.1), press(1.2))
+    assert sounds(feed(made, release(1.3))) == ["ready"]
+    assert turn(made) is Turn.IDLE
+
+
+# The microphone
+
+
+def hot() -> Device:
+    """A device that heard half a second before anybody pressed."""
+    made = online(PushToTalk(hot=True))
+    feed(made, ev.MicOpened(), heard(0.5, 25))
+    return made
+
+
+def test_a_tap_on_a_hot_box_is_no_turn() -> None:
+    actions = feed(hot(), press(1.0), heard(1.0, 2), release(1.04), heard(1.04, 15))
+    assert do.CommitTurn not in kinds(actions)
+
+
+@pytest.mark.parametrize("between", [(MUTE, UNMUTE), (ev.MicClosed(),), (ev.MicLost("gone"),)])
+def test_nothing_from_before_the_microphone_was_closed_belongs_to_a_turn(
+    between: tuple[Event, ...],
+) -> None:
+    assert sent(feed(hot(), *between, press(9.0))) == b""
+
+
+def test_a_pre_roll_belongs_to_one_turn_only() -> None:
+    made = hot()
+    feed(made, press(1.0), ev.Cue(Wish.HANG_UP, 1.1))
+    assert sent(feed(made, release(1.2), press(1.5))) == b""
+
+
+def test_a_press_on_a_hot_box_without_a_microphone_says_so() -> None:
+    made = hot()
+    feed(made, ev.MicLost("gone"))
+    assert sounds(feed(made, press(1.0))) == ["no_microphone"]
+
+
+def test_a_lost_microphone_is_looked_for_between_turns_too() -> None:
+    made = online()
+    actions = feed(made, press(1.0), ev.MicLost("gone"), ev.MicClosed(), release(2.0))
+    handle = [kind for kind in kinds(actions) if kind in (do.OpenMic, do.CloseMic)]
+    assert handle[-1] is do.OpenMic
+
+
+# Altogether
 
 
 def test_the_same_history_always_gives_the_same_actions() -> None:
