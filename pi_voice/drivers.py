@@ -1,7 +1,8 @@
-"""Parts that the owner wrote: `driver = "my_module:MyLeds"` in the configuration."""
+"""Parts that the owner wrote or installed: `driver = "my_module:MyLeds"` in the configuration."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -34,6 +35,26 @@ def make(table: str, settings: Any, folder: Path) -> Any:
         why = f"{type(error).__name__}: {error}"
         place = f"[{table}] driver = {driver!r}"
         raise ConfigError(f"{place}: it does not start ({why}); mend it") from error
+
+
+def extra(place: str, module_name: str, package: str) -> Any:
+    """A library that only this setting needs.
+
+    Args:
+        place: The setting, for the message.
+        module_name: What to import.
+        package: What to install.
+
+    Raises:
+        ConfigError: It is not installed; says with which command it will be.
+    """
+    try:
+        return importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(
+            f"{place} needs a library that is not installed ({error}); "
+            f"run: {sys.executable} -m pip install {package}"
+        ) from error
 
 
 def _load(table: str, driver: str, folder: Path) -> Any:

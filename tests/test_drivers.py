@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,17 @@ def test_what_is_wrong_with_a_driver_is_one_sentence(
         drivers.make("leds", leds("lamp_missing:Lamp"), tmp_path)
     assert str(caught.value).startswith("[leds] driver = 'lamp_missing:Lamp': ")
     assert problem in str(caught.value)
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_command() -> None:
+    with pytest.raises(ConfigError) as caught:
+        drivers.extra('[detector] driver = "silero"', "no_such_module", "no-such-package")
+    assert str(caught.value) == (
+        '[detector] driver = "silero" needs a library that is not installed '
+        "(No module named 'no_such_module'); "
+        f"run: {sys.executable} -m pip install no-such-package"
+    )
+
+
+def test_a_library_that_is_installed_is_given() -> None:
+    assert drivers.extra("[a] b", "json", "json") is json
