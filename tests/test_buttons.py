@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pi_voice.core.actions import StartTimer
 from pi_voice.core.activation import Press, Release
 from pi_voice.core.buttons import (
     MUTE_BUTTON,
@@ -67,3 +68,25 @@ def test_bounces_of_a_switch_are_one_change() -> None:
     bounces = [edge(1 + n / 1000, button=MUTE_SWITCH, pressed=n % 2 == 0) for n in range(9)]
     assert touches(buttons, *bounces) == [MuteSwitched(closed=True)]
     assert list(buttons.timer("mute_switch.rest")) == []
+
+
+def test_a_switch_that_flicked_back_counts_once_it_rests() -> None:
+    buttons = Buttons()
+    assert touches(buttons, edge(1.0, button=MUTE_SWITCH)) == [MuteSwitched(closed=True)]
+    back = list(buttons.edge(edge(1.01, button=MUTE_SWITCH, pressed=False)))
+    assert [type(touch) for touch in back] == [StartTimer]
+    assert list(buttons.timer("mute_switch.rest")) == [MuteSwitched(closed=False)]
+
+
+def test_a_switch_that_is_open_at_the_start_is_told() -> None:
+    found = edge(1.0, button=MUTE_SWITCH, pressed=False, found=True)
+    assert touches(Buttons(), found) == [MuteSwitched(closed=False)]
+
+
+def test_a_quick_tap_on_the_mute_button_does_not_hide_the_next() -> None:
+    buttons = Buttons()
+    first = touches(buttons, edge(1.0, button=MUTE_BUTTON))
+    first += touches(buttons, edge(1.01, button=MUTE_BUTTON, pressed=False))
+    assert list(buttons.timer("mute.rest")) == []
+    second = touches(buttons, edge(2.0, button=MUTE_BUTTON))
+    assert first + second == [Asked(Wish.MUTE, 1.0), Asked(Wish.MUTE, 2.0)]
