@@ -66,3 +66,11 @@ def test_a_press_ends_a_reply_in_voice_mode() -> None:
     policy = VoiceActivated()
     assert policy.gate(PRESS, Turn.SPEAKING) is Wish.INTERRUPT
     assert policy.gate(PRESS, Turn.IDLE) is None
+
+
+def test_speech_before_another_reply_is_no_beginning_after_it() -> None:
+    policy = VoiceActivated()
+    policy.gate(frame(1.0, speech=False), Turn.SPEAKING)
+    policy.gate(frame(1.02), Turn.IDLE)
+    policy.gate(frame(1.04), Turn.SPEAKING)
+    assert {policy.gate(frame(1.06), Turn.IDLE) for _ in range(20)} == {None}
