@@ -76,3 +76,30 @@ def test_a_reply_runs_from_the_question_to_its_end() -> None:
     replies.begin("r1")
     replies.end()
     assert not replies.is_running
+
+
+def test_an_item_plays_until_the_speaker_is_done_with_it_or_it_was_cut() -> None:
+    replies = playing()
+    assert replies.plays("i1")
+    replies.item_ended("i1")
+    assert not replies.plays("i1")
+    replies.add("i2", 20.0)
+    replies.cut()
+    assert not replies.plays("i2")
+
+
+def test_a_reply_that_follows_while_another_is_heard_adds_to_what_was_received() -> None:
+    replies = playing()
+    replies.end()
+    replies.begin("r2")
+    replies.add("i2", 20.0)
+    assert replies.received_ms == 220.0
+
+
+def test_a_reply_that_follows_silence_begins_to_count_anew() -> None:
+    replies = playing()
+    replies.item_ended("i1")
+    replies.end()
+    replies.begin("r2")
+    replies.add("i2", 20.0)
+    assert replies.received_ms == 20.0
