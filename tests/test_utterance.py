@@ -64,3 +64,34 @@ def test_nothing_of_it_is_kept_once_forgotten() -> None:
     said.forget()
     assert said.duration_ms == 0.0
     assert said.take_whole() == b""
+
+
+def test_what_was_not_sent_yet_cannot_be_lost() -> None:
+    said = Utterance(WIRE)
+    said.hear([frame(1.0)])
+    said.lose()
+    assert said.is_whole
+    assert said.take_unsent() == FRAME
+
+
+def test_it_knows_that_it_was_sent_again() -> None:
+    said = Utterance(WIRE)
+    said.hear([frame(1.0)])
+    said.take_unsent()
+    assert not said.sent_again
+    said.take_whole()
+    assert said.sent_again
+
+
+def test_a_frame_that_begins_at_the_end_is_not_a_part_of_it() -> None:
+    said = Utterance(WIRE)
+    said.close(1.0, tail_ms=0)
+    said.hear([frame(1.0)])
+    assert said.duration_ms == said.held_ms == 0.0
+
+
+def test_a_pre_roll_is_sent_and_does_not_count_as_held() -> None:
+    said = Utterance(WIRE, [frame(0.9)])
+    said.hear([frame(1.0)])
+    assert said.take_unsent() == FRAME * 2
+    assert said.held_ms == 20.0
