@@ -81,3 +81,23 @@ def test_posting_to_a_loop_that_ended_is_harmless() -> None:
     loop.close()
     mailbox.post(1)
     assert mailbox.dropped == 0
+
+
+async def test_what_may_not_be_dropped_survives_a_loop_that_does_not_run() -> None:
+    mailbox: Mailbox[str] = Mailbox(
+        asyncio.get_running_loop(), capacity=1, may_drop=lambda item: item != "closed"
+    )
+    for _ in range(2 * STALLED):
+        mailbox.post("sound")
+    mailbox.post("closed")
+    mailbox.close()
+    assert [item async for item in mailbox][-1] == "closed"
+
+
+async def test_the_loop_is_woken_again_for_what_comes_after_it_read() -> None:
+    mailbox: Mailbox[int] = Mailbox(asyncio.get_running_loop())
+    items = aiter(mailbox)
+    mailbox.post(1)
+    assert await anext(items) == 1
+    asyncio.get_running_loop().call_soon(mailbox.post, 2)
+    assert await anext(items) == 2
