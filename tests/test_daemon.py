@@ -10,14 +10,19 @@ import pytest
 
 from pi_voice import build
 from pi_voice.config import Settings
+from pi_voice.core import actions as do
+from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern
 from pi_voice.core.activation import PushToTalk
 from pi_voice.core.device import Device
-from pi_voice.core.events import ButtonEdge, Cue, Event, Started, Wish
-from pi_voice.daemon import Daemon, Parts, SourceEndedError
-from pi_voice.frames import AudioFormat
+from pi_voice.core.events import ButtonEdge, Cue, Event, Started, TimerFired, Wish
+from pi_voice.daemon import Daemon, FrontEnd, Parts, SourceEndedError
+from pi_voice.frames import AudioBatch, AudioFormat
+from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimLeds
 from pi_voice.sim.server import EmbeddedService
+from pi_voice.transport.link import ServiceLink
+from pi_voice.transport.link_settings import LinkSettings
 from tests.until import until
 
 pytestmark = pytest.mark.virtual
@@ -105,3 +110,111 @@ async def test_the_caller_hears_when_everything_is_there() -> None:
     daemon.stop()
     await running
     assert ready == [True]
+
+
+class EndingMicrophone(SimMicrophone):
+    """A microphone whose events end by themselves."""
+
+    async def events(self) -> AsyncIterator[ev.MicEvent]:
+        yield ev.MicClosed()
+
+
+async def test_a_microphone_that_ends_by_itself_ends_the_run() -> None:
+    made = replace(await parts(), microphone=EndingMicrophone())
+    with pytest.raises(SourceEndedError, match="the microphone stopped working"):
+        await Daemon(Device(PushToTalk()), made).run()
+
+
+class TimedDevice(Device):
+    """Starts a timer of 5 s with its first event, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(PushToTalk())
+        self.told: list[Event] = []
+
+    def handle(self, event: Event) -> list[Action]:
+        self.told.append(event)
+        actions = super().handle(event)
+        return [*actions, do.StartTimer("test", 5000.0)] if isinstance(event, Started) else actions
+
+
+async def test_no_timer_outlives_the_run() -> None:
+    device = TimedDevice()
+    daemon = Daemon(device, await parts())
+    running = asyncio.create_task(daemon.run())
+    await until(lambda: device.told)
+    daemon.stop()
+    await running
+    await asyncio.sleep(60.0)
+    assert TimerFired("test") not in device.told
+
+
+class BrokenDevice(TimedDevice):
+    """Has a fault of ours behind its timer."""
+
+    def handle(self, event: Event) -> list[Action]:
+        if event == TimerFired("test"):
+            raise ZeroDivisionError("a fault of ours")
+        return super().handle(event)
+
+
+async def test_a_fault_of_ours_behind_a_timer_ends_the_run_like_any_other() -> None:
+    with pytest.raises(ZeroDivisionError, match="a fault of ours"):
+        await Daemon(BrokenDevice(), await parts()).run()
+
+
+class CountingFrontEnd:
+    """Counts how often it begins anew."""
+
+    def __init__(self, inner: FrontEnd) -> None:
+        self.resets = 0
+        self._inner = inner
+
+    def process(self, batch: AudioBatch) -> ev.MicHeard:
+        return self._inner.process(batch)
+
+    def reset(self) -> None:
+        self.resets += 1
+        self._inner.reset()
+
+
+async def test_every_opening_of_the_microphone_begins_anew() -> None:
+    async with build.simulation(Settings(), AudioFormat(24_000)) as box:
+        front_end = CountingFrontEnd(box.daemon.parts.front_end)
+        daemon = Daemon(Device(PushToTalk()), replace(box.daemon.parts, front_end=front_end))
+        running = asyncio.create_task(daemon.run())
+        await box.leds.shows(Pattern.IDLE)
+        for openings in (1, 2):
+            box.button.press()
+            await box.leds.mic(is_open=True)
+            assert front_end.resets == openings
+            box.button.release()
+            await box.leds.mic(is_open=False)
+            await box.leds.shows(Pattern.IDLE)
+        daemon.stop()
+        await running
+
+
+class TellingLink(ServiceLink):
+    """A link that remembers what it was told to have been heard."""
+
+    def __init__(self, settings: LinkSettings) -> None:
+        super().__init__(settings)
+        self.heard_ms: list[float] = []
+
+    def playback_ended(self, item_id: str, played_ms: float) -> None:
+        self.heard_ms.append(played_ms)
+        super().playback_ended(item_id, played_ms)
+
+
+async def test_what_was_heard_to_its_end_is_reported_to_the_link() -> None:
+    async with build.simulation(Settings(), AudioFormat(24_000)) as box:
+        link = TellingLink(build.link_settings(Settings(), box.service.url))
+        daemon = Daemon(Device(PushToTalk()), replace(box.daemon.parts, link=link))
+        running = asyncio.create_task(daemon.run())
+        await box.leds.shows(Pattern.IDLE)
+        await box.button.hold(1000)
+        await until(lambda: link.heard_ms)
+        daemon.stop()
+        await running
+        assert link.heard_ms[0] > 500
