@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from array import array
 from collections.abc import AsyncIterator
@@ -19,11 +20,17 @@ from pi_voice.build import Simulation
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
+from pi_voice.daemon import Daemon
 from pi_voice.demo import Mode
 from pi_voice.frames import WIRE, AudioFormat
 from pi_voice.sim.clock import VirtualLoop
+from pi_voice.sim.faults import Fault, Refusal, Script, Silence
 from pi_voice.sim.microphone import Utterance
+from pi_voice.sim.network import Network
+from pi_voice.sim.room import Room
+from pi_voice.sim.server import EmbeddedService
 from pi_voice.sim.wav import read_wav
+from pi_voice.transport.link import ServiceLink
 from tests.until import until
 
 pytestmark = pytest.mark.virtual
@@ -34,19 +41,42 @@ SPEECH = build.resampled(
 )
 
 
-@asynccontextmanager
-async def box(mode: Mode = "push_to_talk", card: AudioFormat = CARD) -> AsyncIterator[Simulation]:
-    """A device that is online and idle."""
+def settings_for(mode: Mode, *, hot: bool = False) -> Settings:
     settings = Settings()
-    settings = replace(settings, activation=replace(settings.activation, mode=mode))
-    async with build.simulation(settings, card) as made:
-        running = asyncio.create_task(made.daemon.run())
-        try:
-            await made.leds.shows(Pattern.IDLE)
-            yield made
-        finally:
-            made.daemon.stop()
-            await running
+    return replace(settings, activation=replace(settings.activation, mode=mode, hot=hot))
+
+
+@asynccontextmanager
+async def box(
+    mode: Mode = "push_to_talk", card: AudioFormat = CARD, *, hot: bool = False
+) -> AsyncIterator[Simulation]:
+    """A device that is online and idle."""
+    async with build.simulation(settings_for(mode, hot=hot), card) as made, run(made):
+        await made.leds.shows(Pattern.IDLE)
+        yield made
+
+
+@asynccontextmanager
+async def box_at(service: EmbeddedService, mode: Mode) -> AsyncIterator[Simulation]:
+    """A device that was just started, at a service that need not behave."""
+    settings = settings_for(mode)
+    async with build.simulation(settings, CARD) as made:
+        link = ServiceLink(build.link_settings(settings, service.url))
+        parts = replace(made.daemon.parts, link=link)
+        daemon = Daemon(build.device(settings), parts, watch=made.log)
+        moved = replace(made, daemon=daemon, service=service)
+        async with run(moved):
+            yield moved
+
+
+@asynccontextmanager
+async def run(made: Simulation) -> AsyncIterator[None]:
+    running = asyncio.create_task(made.daemon.run())
+    try:
+        yield
+    finally:
+        made.daemon.stop()
+        await running
 
 
 async def speak(here: Simulation, pcm: bytes = SPEECH) -> Utterance:
@@ -243,3 +273,149 @@ async def test_the_microphone_light_is_the_open_handle() -> None:
             await speak(here)
             await here.leds.shows(Pattern.IDLE, within_s=60)
             assert here.leds.mic_is_open is here.microphone.is_open is False
+
+
+async def test_stopping_silences_a_reply_at_once() -> None:
+    async with box() as here:
+        await speak(here)
+        await here.leds.shows(Pattern.SPEAKING)
+        await asyncio.sleep(0.5)
+        await here.service.freeze()  # the goodbye may take as long as it likes
+        stopped_s = now_s()
+        here.daemon.stop()
+        await asyncio.sleep(1.0)
+        silent_s = here.speaker.loud_until(stopped_s) or stopped_s
+        assert silent_s - stopped_s < 0.1
+        here.service.thaw()
+
+
+async def test_a_renewed_session_is_noticed_by_nobody() -> None:
+    async with box() as here:
+        shown = len(here.leds.shown)
+        await asyncio.sleep(3700.0)
+        assert len(here.service.sessions) == 2
+        assert here.leds.shown[shown:] == []
+
+
+async def test_a_refused_key_is_shown_for_as_long_as_it_is_refused() -> None:
+    refusals = itertools.repeat(Refusal(401, code="invalid_api_key"))
+    async with EmbeddedService(script=Script(refusals=refusals)) as service:
+        async with box_at(service, "push_to_talk") as here:
+            await here.leds.shows(Pattern.REFUSED)
+            await asyncio.sleep(20.0)
+            assert here.leds.pattern is Pattern.REFUSED
+
+
+async def test_a_failed_reply_in_voice_mode_is_one_failure_and_no_loop() -> None:
+    silent = Script(faults=[Fault("response.created", Silence(), nth=None)])
+    async with EmbeddedService(script=silent) as service:
+        async with box_at(service, "voice") as here:
+            here.microphone.surroundings = Room(here.speaker)
+            await here.leds.mic(is_open=True)
+            await asyncio.sleep(3.0)
+            await here.microphone.say(SPEECH, CARD.rate_hz)
+            await asyncio.sleep(120.0)
+            assert len(here.log.turns) == 1
+
+
+async def test_a_tap_on_a_hot_box_is_no_turn() -> None:
+    async with box(hot=True) as here:
+        await here.leds.mic(is_open=True)
+        await asyncio.sleep(1.0)
+        await here.button.hold(40)
+        await asyncio.sleep(5.0)
+        assert not here.service.sessions[0].turns
+
+
+async def test_a_hands_free_box_without_network_does_not_talk_to_itself(network: Network) -> None:
+    async with box("voice") as here:
+        here.microphone.surroundings = Room(here.speaker)
+        await here.leds.mic(is_open=True)
+        network.cut()
+        network.refuse()
+        await here.leds.shows(Pattern.OFFLINE)
+        asked_s = now_s()
+        await here.microphone.say(SPEECH, CARD.rate_hz)
+        await asyncio.sleep(60.0)
+        last_s = here.speaker.loud_until(asked_s) or asked_s
+        assert last_s - asked_s < 15.0
+
+
+@pytest.mark.parametrize("gain_db", [0.0, -12.0])
+async def test_the_sounds_of_a_hands_free_box_are_no_turns(gain_db: float) -> None:
+    async with box("voice") as here:
+        here.microphone.surroundings = Room(here.speaker, gain_db=gain_db)
+        await here.leds.mic(is_open=True)
+        await asyncio.sleep(2.0)
+        for wish in (Wish.SAY_STATUS, Wish.MUTE, Wish.UNMUTE):
+            here.daemon.post(Cue(wish, now_s(), local=True))
+            await asyncio.sleep(5.0)
+        await asyncio.sleep(15.0)
+        assert not here.service.sessions[0].turns
+
+
+async def test_a_microphone_that_is_plugged_in_again_clears_the_light() -> None:
+    async with box() as here:
+        here.button.press()
+        await here.leds.mic(is_open=True)
+        here.microphone.unplug()
+        await here.leds.shows(Pattern.FAULT)
+        here.button.release()
+        here.microphone.plug_in()
+        await here.leds.shows(Pattern.IDLE, within_s=60)
+
+
+async def test_a_hot_box_without_a_microphone_says_so_at_a_press() -> None:
+    async with box(hot=True) as here:
+        await here.leds.mic(is_open=True)
+        here.microphone.unplug()
+        await here.leds.shows(Pattern.FAULT)
+        pressed_s = now_s()
+        assert here.speaker.loud_until(pressed_s) is None
+        await here.button.hold(1000)
+        await asyncio.sleep(3.0)
+        assert here.speaker.loud_until(pressed_s) is not None
+
+
+async def test_a_speaker_that_is_unplugged_ends_the_reply() -> None:
+    async with box() as here:
+        await speak(here)
+        await here.leds.shows(Pattern.SPEAKING)
+        here.speaker.unplug()
+        unplugged_s = now_s()
+        await here.leds.shows(Pattern.IDLE, within_s=120)
+        assert now_s() - unplugged_s < 3.0
+
+
+async def test_nothing_of_a_question_leaves_after_mute_while_it_is_sent_again(
+    network: Network,
+) -> None:
+    async with box() as here:
+        here.button.press()
+        await here.leds.mic(is_open=True)
+        here.microphone.say(SPEECH * 5, CARD.rate_hz)
+        await asyncio.sleep(8.0)
+        network.bytes_per_s, network.window_bytes = 40_000, 16_384
+        here.service.cut()
+        here.button.release()
+        await until(lambda: len(here.service.sessions) == 2)
+        await asyncio.sleep(1.0)  # of the twelve that the upload takes
+        here.daemon.post(Cue(Wish.MUTE, now_s(), local=True))
+        await asyncio.sleep(1.0)  # what is on the wire arrives
+        received = here.service.audio_received_bytes
+        await asyncio.sleep(30.0)
+        assert here.service.audio_received_bytes == received
+
+
+async def test_a_long_question_over_a_slow_uplink_is_answered(network: Network) -> None:
+    async with box() as here:
+        network.bytes_per_s = 100_000  # live sound takes 64,000
+        here.button.press()
+        await here.leds.mic(is_open=True)
+        here.microphone.say(SPEECH * 15, CARD.rate_hz)
+        await asyncio.sleep(40.0)
+        here.service.cut()
+        await asyncio.sleep(0.5)
+        here.button.release()
+        await asyncio.sleep(60.0)
+        assert [turn.status for turn in here.service.sessions[-1].turns] == ["completed"]
