@@ -13,7 +13,7 @@ from pathlib import Path
 from pi_voice import drivers, service
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.resample import Resampler
-from pi_voice.build_audio import detector, front_end, microphone, playback, sounds, speaker, wire
+from pi_voice.build_audio import ears, microphone, playback, sounds, speaker, wire
 from pi_voice.config import Settings, notices
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
@@ -169,11 +169,11 @@ def hardware(settings: Settings, url: str) -> Parts:
         settings: All of them.
         url: Of the service; that of an embedded one is known only when it runs.
     """
-    sound, judge = PortAudio(), detector(settings)
+    sound, hearing = PortAudio(), ears(settings)
     return Parts(
         microphone=microphone(settings, sound),
-        front_end=front_end(settings, judge),
-        speaker=speaker(settings, sound, judge),
+        front_end=hearing.front_end,
+        speaker=speaker(settings, sound, hearing.far_end),
         button=buttons(settings),
         leds=leds(settings),
         link=ServiceLink(link_settings(settings, url)),
@@ -203,13 +203,14 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
         card: Rate and channels of the microphone.
     """
     async with EmbeddedService() as embedded:
-        judge = detector(settings)
+        hearing = ears(settings)
         ear = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms)
-        mouth = SimSpeaker(playback(settings, judge)(SIM_SPEAKER_HZ), rate_hz=SIM_SPEAKER_HZ)
+        made = playback(settings, hearing.far_end)(SIM_SPEAKER_HZ)
+        mouth = SimSpeaker(made, rate_hz=SIM_SPEAKER_HZ)
         button, lights = SimButton(), SimLeds()
         parts = Parts(
             microphone=ear,
-            front_end=front_end(settings, judge),
+            front_end=hearing.front_end,
             speaker=mouth,
             button=button,
             leds=lights,

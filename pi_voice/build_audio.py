@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pi_voice import calibration, drivers
+from pi_voice.audio.aec import EchoCanceller
 from pi_voice.audio.calibrate import Measured
 from pi_voice.audio.echo import CouplingGate
 from pi_voice.audio.frontend import FrontEnd
 from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
+from pi_voice.audio.resample import Signal
 from pi_voice.audio.silero import SileroGate
 from pi_voice.audio.sounds import Sounds
 from pi_voice.audio.speaker import PyAudioSpeaker
@@ -20,6 +23,7 @@ from pi_voice.config import Settings
 from pi_voice.frames import WIRE, AudioFormat
 from pi_voice.ports import SpeechDetector
 
+FarEnd = Callable[[Signal, int], None]  # a block that the card gets, and its rate in Hz
 G711 = AudioFormat(8_000)  # what the link makes G.711 of
 
 
@@ -28,9 +32,33 @@ def wire(settings: Settings) -> AudioFormat:
     return WIRE if settings.service.format == "pcm" else G711
 
 
-def front_end(settings: Settings, judge: SpeechDetector) -> FrontEnd:
-    channel = settings.audio.microphone_channel
-    return FrontEnd(wire(settings), judge, None if channel is None else channel - 1)
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """What hears, and whom to tell what the speaker plays, so that it is not heard."""
+
+    front_end: FrontEnd
+    far_end: FarEnd | None
+
+
+def ears(settings: Settings) -> Ears:
+    judge, cleaner = detector(settings), canceller(settings)
+    wanted = settings.audio.microphone_channel
+    channel = None if wanted is None else wanted - 1
+    front_end = FrontEnd(wire(settings), judge, channel, cleaner)
+    if cleaner is not None:
+        return Ears(front_end, cleaner.far_end)
+    return Ears(front_end, judge.far_end if isinstance(judge, CouplingGate) else None)
+
+
+def canceller(settings: Settings) -> EchoCanceller | None:
+    """The echo canceller, if it is wanted.
+
+    Raises:
+        ConfigError: Its extra is not installed.
+    """
+    if settings.audio.echo != "aec":
+        return None
+    return EchoCanceller(drivers.extra('[audio] echo = "aec"', "livekit.rtc", "livekit"))
 
 
 def detector(settings: Settings) -> SpeechDetector:
@@ -64,15 +92,15 @@ def silero(settings: Settings) -> SileroGate:
     return SileroGate(model, hangover_ms=settings.detector.hangover_ms)
 
 
-def playback(settings: Settings, judge: SpeechDetector) -> Callable[[int], Playback]:
-    """Makes the playback for a card of so many samples per second, and lets the judge know it."""
+def playback(settings: Settings, far_end: FarEnd | None) -> Callable[[int], Playback]:
+    """Makes the playback for a card of so many samples per second."""
 
     def make(rate_hz: int) -> Playback:
         made = Playback(
             wire=wire(settings),
             device_rate_hz=rate_hz,
             cushion_ms=settings.audio.cushion_ms,
-            far_end=judge.far_end if isinstance(judge, CouplingGate) else None,
+            far_end=far_end,
         )
         made.volume = settings.audio.volume / 100
         return made
@@ -86,8 +114,8 @@ def microphone(settings: Settings, sound: PortAudio) -> PyAudioMicrophone:
     return PyAudioMicrophone(audio.microphone, sound, batch_ms=audio.batch_ms, channels=channels)
 
 
-def speaker(settings: Settings, sound: PortAudio, judge: SpeechDetector) -> PyAudioSpeaker:
-    audio, made = settings.audio, playback(settings, judge)
+def speaker(settings: Settings, sound: PortAudio, far_end: FarEnd | None) -> PyAudioSpeaker:
+    audio, made = settings.audio, playback(settings, far_end)
     return PyAudioSpeaker(audio.speaker, sound, made, idle_s=audio.speaker_idle_s)
 
 
@@ -106,7 +134,7 @@ def calibrate(settings: Settings) -> Measured:
     channel = audio.microphone_channel
     work = calibration.calibrate(
         microphone(settings, sound),
-        speaker(settings, sound, SpeechGate()),
+        speaker(settings, sound, None),
         wire=wire(settings),
         gain=audio.volume / 100,
         channel=None if channel is None else channel - 1,

@@ -53,3 +53,20 @@ def test_without_its_library_the_neural_detector_is_one_sentence(
         ConfigError, match=r"^\[detector\] driver = \"silero\" needs .*; run: .*pip"
     ):
         build_audio.detector(parse('[detector]\ndriver = "silero"\n'))
+
+
+def test_without_its_library_the_canceller_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "livekit.rtc", None)
+    with pytest.raises(ConfigError) as caught:
+        build_audio.ears(parse('[audio]\necho = "aec"\n'))
+    assert str(caught.value).startswith(
+        '[audio] echo = "aec" needs a library that is not installed'
+    )
+    assert str(caught.value).endswith(f"; run: {sys.executable} -m pip install livekit")
+
+
+@pytest.mark.parametrize(
+    ("echo", "told"), [("half_duplex", True), ("gate", True), ("hardware", False)]
+)
+def test_who_must_know_what_is_played_is_told(echo: str, told: bool) -> None:
+    assert (build_audio.ears(parse(f'[audio]\necho = "{echo}"\n')).far_end is not None) is told

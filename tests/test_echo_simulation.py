@@ -28,7 +28,7 @@ pytestmark = pytest.mark.virtual
 
 CARD = AudioFormat(16_000)
 HELLO = np.frombuffer(read_wav(Path(str(files("pi_voice.sim") / "hello.wav"))).mono, "<i2")
-Echo = Literal["half_duplex", "gate", "hardware"]
+Echo = Literal["half_duplex", "gate", "aec", "hardware"]
 
 
 @asynccontextmanager
@@ -62,6 +62,11 @@ async def ask(here: Simulation) -> None:
     await here.leds.shows(Pattern.SPEAKING)
     await here.leds.shows(Pattern.IDLE, within_s=60)
     await asyncio.sleep(3.0)
+
+
+@pytest.fixture
+def canceller() -> None:
+    pytest.importorskip("livekit.rtc", reason="the extra aec is not installed: livekit")
 
 
 @pytest.mark.parametrize("echo", ["half_duplex", "gate"])
@@ -110,4 +115,28 @@ async def test_half_a_duplex_lets_only_the_button_interrupt() -> None:
         await asyncio.sleep(0.5)
         assert here.service.sessions[0].truncations == []
         await here.button.hold(60)
+        await until(partial(len, here.service.sessions[0].truncations))
+
+
+@pytest.mark.usefixtures("canceller")
+@pytest.mark.parametrize(("gain_db", "delay_ms"), [(-6, 20), (-12, 60), (-20, 150)])
+async def test_with_its_echo_cancelled_it_never_answers_itself(
+    gain_db: float, delay_ms: float
+) -> None:
+    async with box("aec", gain_db, delay_ms) as here:
+        for _ in range(4):
+            await ask(here)
+        assert [turn.status for turn in here.service.sessions[0].turns] == ["completed"] * 4
+        assert here.service.sessions[0].truncations == []
+
+
+@pytest.mark.usefixtures("canceller")
+async def test_with_its_echo_cancelled_a_voice_as_loud_as_the_echo_interrupts() -> None:
+    async with box("aec", -6) as here:
+        for _ in range(3):
+            await ask(here)
+        await say(here)
+        await here.leds.shows(Pattern.SPEAKING)
+        await asyncio.sleep(0.5)
+        say(here)
         await until(partial(len, here.service.sessions[0].truncations))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from pi_voice.audio.resample import Resampler, to_mono
 from pi_voice.audio.vad import level_db
@@ -13,6 +14,15 @@ from pi_voice.ports import SpeechDetector
 logger = logging.getLogger(__name__)
 
 
+class Canceller(Protocol):
+    """Takes what the speaker plays out of what is heard; works on mono at the rate of the card."""
+
+    def clean(self, pcm: bytes, rate_hz: int) -> bytes: ...
+
+    def flush(self) -> bytes:
+        """Give what was kept back, and begin anew."""
+
+
 class FrontEnd:
     """Cuts batches of any length, rate and number of channels into frames for the wire.
 
@@ -21,7 +31,11 @@ class FrontEnd:
     """
 
     def __init__(
-        self, wire: AudioFormat, detector: SpeechDetector, channel: int | None = None
+        self,
+        wire: AudioFormat,
+        detector: SpeechDetector,
+        channel: int | None = None,
+        canceller: Canceller | None = None,
     ) -> None:
         """Take the shape of the frames.
 
@@ -30,10 +44,12 @@ class FrontEnd:
             detector: Asked once per whole frame.
             channel: Which channel of the card to use, from 0. None averages them, and so does a
                 card that has no such channel: heard in another way is better than not at all.
+            canceller: Takes the echo away before the detector or the wire hears it.
         """
         self._wire = wire
         self._detector = detector
         self._wanted_channel = channel
+        self._canceller = canceller
         self._frame_bytes = wire.size_bytes(FRAME_MS)
         self._judged_bytes = DETECTOR.size_bytes(FRAME_MS)
         self._adopt(wire)
@@ -50,10 +66,10 @@ class FrontEnd:
             self._adopt(batch.format)
             self._tell_missing_channel()
         mono = to_mono(batch.pcm, batch.format.channels, self._channel)
+        if self._canceller is not None:
+            mono = self._canceller.clean(mono, batch.format.rate_hz)
         self._batch_at_s, self._batch_begins = batch.at_s, self._taken
-        self._taken += len(mono) // SAMPLE_BYTES
-        self._wire_pcm += self._to_wire.process(mono)
-        self._judged_pcm += self._to_judged.process(mono)
+        self._take(mono)
         return MicHeard(frames + self._whole_frames())
 
     def flush(self) -> MicHeard:
@@ -61,6 +77,8 @@ class FrontEnd:
 
         The last frame is as short as what is left: nothing is invented, and nothing is lost.
         """
+        if self._canceller is not None:
+            self._take(self._canceller.flush())
         self._wire_pcm += self._to_wire.flush() if self._taken else b""
         frames = self._whole_frames()
         while self._wire_pcm:  # too little for the detector, whose last word still holds
@@ -70,6 +88,8 @@ class FrontEnd:
 
     def reset(self) -> None:
         """Forget what is left over, as after a mute."""
+        if self._canceller is not None:
+            self._canceller.flush()
         self._to_wire.reset()
         self._to_judged.reset()
         self._wire_pcm = self._judged_pcm = b""
@@ -77,6 +97,11 @@ class FrontEnd:
         self._batch_at_s, self._batch_begins = 0.0, 0
         self._speech = False
         self._detector.reset()
+
+    def _take(self, mono: bytes) -> None:
+        self._taken += len(mono) // SAMPLE_BYTES
+        self._wire_pcm += self._to_wire.process(mono)
+        self._judged_pcm += self._to_judged.process(mono)
 
     def _adopt(self, card: AudioFormat) -> None:
         wanted = self._wanted_channel
