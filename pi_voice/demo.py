@@ -30,6 +30,7 @@ STORIES = {
 HEADER_HZ = 48_000
 TAP_S = 0.06  # a quick finger; far below what counts as a turn
 MID_REPLY = 0.4  # of the reply is heard when somebody interrupts it
+CUE_S = 1.0  # who unmutes hears a short sound, and talks after it
 ARRIVED_S = 0.3  # what was sent has arrived by then, and fingers are no faster
 PATIENCE_S = 30.0  # beyond the length of what is said; then the reply does not come
 
@@ -141,8 +142,9 @@ class Person:
         await self._says(speech)
         self._box.button.release()
         await asyncio.sleep(ARRIVED_S)
-        self._wish(Wish.UNMUTE)
         self._muted_bytes += self._box.service.audio_received_bytes - before
+        self._wish(Wish.UNMUTE)
+        await asyncio.sleep(CUE_S)
 
     async def waits_for_idle(self, length_s: float) -> None:
         try:

@@ -7,8 +7,8 @@ from pi_voice.core import events as ev
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, Bindings
-from pi_voice.core.conversation import Rules
-from pi_voice.core.device import Device
+from pi_voice.core.conversation import OUTAGE_TIMER, Rules
+from pi_voice.core.device import COMPLAINT_TIMER, Device
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.core.states import Turn
@@ -139,6 +139,14 @@ def test_voice_may_interrupt_where_the_speaker_is_not_heard() -> None:
     feed(made, ev.MicOpened(), heard(1.0, 40), heard(1.8, 2, speech=False))
     feed(made, ev.ReplyStarted("r1"), audio())
     assert kinds(feed(made, heard(3.0, 1)))[0] is do.StopPlayback
+
+
+def test_who_talks_to_an_offline_box_is_told_so_once_and_not_at_every_word() -> None:
+    made = device(VoiceActivated())
+    feed(made, DOWN, ev.TimerFired(OUTAGE_TIMER), ev.MicOpened())
+    words = [heard(at_s, 3, speech=at_s % 2 == 0) for at_s in range(10, 20)]
+    assert sounds(feed(made, *words)) == ["no_network"]
+    assert sounds(feed(made, ev.TimerFired(COMPLAINT_TIMER), *words)) == ["no_network"]
 
 
 def test_toggle_talks_at_the_first_press_and_asks_at_the_second() -> None:

@@ -73,6 +73,11 @@ class Conversation:
         """The user's turn is captured, and nothing of it is sent before it is certain."""
         return self._held_back and self.turn in USER
 
+    @property
+    def is_unreachable(self) -> bool:
+        """There is no session, and none is near: what is said now would not be answered."""
+        return self.connection in (Connection.OFFLINE, Connection.REFUSED)
+
     # -- the user's turn
 
     def open(self, pre_roll: Iterable[ev.MicFrame], *, held_back: bool = False) -> Iterator[Action]:
@@ -82,7 +87,7 @@ class Conversation:
             pre_roll: What was heard just before.
             held_back: It may turn out to be no turn at all; send nothing before `confirm`.
         """
-        if self.connection in (Connection.OFFLINE, Connection.REFUSED):
+        if self.is_unreachable:
             yield from self.interrupt()
             yield do.PlaySound(self.trouble)
             return

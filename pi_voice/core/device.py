@@ -17,7 +17,8 @@ from pi_voice.core.gestures import Stuck
 from pi_voice.core.states import Connection, Mic, Turn, pattern
 from pi_voice.frames import FRAME_MS
 
-SOUND_FRAMES = 40  # 800 ms: the longest sound, and a card that has to be opened for it
+COMPLAINT_TIMER = "complaint"
+COMPLAINT_MS = 30_000.0  # a television talks all evening
 
 
 class Device:
@@ -42,7 +43,7 @@ class Device:
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
         self._mic = Mic.CLOSED
         self._mic_wanted = False
-        self._sounding_frames = 0
+        self._complained = False
         self._shown: Pattern | None = None
         talk = self._conversation
         self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
@@ -80,8 +81,6 @@ class Device:
         """Decide what to do about one event; all of it is decided when this returns."""
         decide = self._handlers.get(type(event))
         decided = list(decide(event)) if decide else []
-        if any(isinstance(action, do.PlaySound) for action in decided):
-            self._sounding_frames = SOUND_FRAMES
         decided.extend(self._settle())
         return decided
 
@@ -98,6 +97,8 @@ class Device:
             yield from self._on_hand(touch)
 
     def _on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
+        if event.name == COMPLAINT_TIMER:
+            self._complained = False
         yield from self._conversation.on_timer(event)
         for touch in self._buttons.timer(event.name):
             yield from self._on_hand(touch)
@@ -193,6 +194,15 @@ class Device:
             if self._mic is Mic.LOST and self._mic_wanted:
                 yield do.PlaySound(Sound.NO_MICROPHONE)
 
+    def _talk_hands_free(self) -> Iterator[Action]:
+        """Somebody talks, maybe not to us: why there is no answer is not told at every word."""
+        if not self._conversation.is_unreachable:
+            yield from self._talk()
+        elif not self._complained:
+            self._complained = True
+            yield do.StartTimer(COMPLAINT_TIMER, COMPLAINT_MS)
+            yield do.PlaySound(self._conversation.trouble)
+
     def _status(self) -> Sound:
         if self.muted:
             return Sound.MUTED
@@ -208,9 +218,9 @@ class Device:
         if not self._mic_wanted:
             return
         for frame in event.frames:
-            wish = self._activation.gate(frame, self._heard_turn())
+            wish = self._activation.gate(frame, self.turn)
             if wish is Wish.TALK:
-                yield from self._talk()
+                yield from self._talk_hands_free()
             if self.turn in USER:
                 self._conversation.hear(frame)
             else:
@@ -218,14 +228,6 @@ class Device:
             if wish is Wish.DONE:
                 yield from self._grant(wish, frame.at_s + FRAME_MS / 1000)
         yield from self._conversation.stream(event.frames)
-
-    def _heard_turn(self) -> Turn:
-        """Whose turn it is for the ears: while a sound of ours is heard, it is ours."""
-        if self._sounding_frames:
-            self._sounding_frames -= 1
-            if self.turn is Turn.IDLE:
-                return Turn.SPEAKING
-        return self.turn
 
     def _on_mic_opened(self, event: ev.MicOpened) -> Iterator[Action]:
         self._mic = Mic.OPEN
