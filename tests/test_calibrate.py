@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pi_voice.audio.calibrate import (
+    CANCEL,
     LONGEST_DELAY_MS,
     SWEEP_S,
     Measured,
@@ -102,6 +103,10 @@ WEAK = Measured(-62.0, -37.0, -20.0, 60.0)
 )
 def test_the_proposal_has_its_reason(found: Measured, echo: str, reason: str) -> None:
     assert (propose(found).echo, propose(found).reason) == (echo, reason)
+
+
+def test_who_wants_to_interrupt_by_voice_is_told_of_the_canceller() -> None:
+    assert propose(replace(WEAK, leak_db=-8.0)).advice == (CANCEL,)
 
 
 def test_a_microphone_that_is_muted_and_one_that_hears_too_much_are_told() -> None:

@@ -235,3 +235,41 @@ def test_the_wire_may_be_a_telephone() -> None:
         batches(noise(48_000), AudioFormat(48_000), same(1920)),
     )
     assert {len(frame.pcm) for frame in frames[:50]} == {320}
+
+
+class Halver:
+    """A canceller that works in steps of 10 ms, halves what it hears and keeps the rest back."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def clean(self, pcm: bytes, rate_hz: int) -> bytes:
+        self._kept += pcm
+        size = len(self._kept) // (rate_hz // 50) * (rate_hz // 50)
+        ready, self._kept = self._kept[:size], self._kept[size:]
+        return (from_pcm(ready) // 2).astype("<i2").tobytes()
+
+    def flush(self) -> bytes:
+        rest, self._kept = self._kept, b""
+        return (from_pcm(rest) // 2).astype("<i2").tobytes()
+
+
+def test_wire_and_detector_hear_what_the_canceller_leaves() -> None:
+    sound, listener = noise(24_000), Listener()
+    front_end = FrontEnd(WIRE, listener, canceller=Halver())
+    heard = [
+        frame
+        for batch in batches(sound, WIRE, same(1000))
+        for frame in front_end.process(batch).frames
+    ]
+    heard += front_end.flush().frames
+    halved = (from_pcm(sound) // 2).astype("<i2").tobytes()
+    assert b"".join(frame.pcm for frame in heard) == halved
+    assert max(map(abs, from_pcm(b"".join(listener.heard)))) < 0.6 * max(map(abs, from_pcm(sound)))
+
+
+def test_what_the_canceller_kept_back_does_not_outlive_a_reset() -> None:
+    front_end = FrontEnd(WIRE, Listener(), canceller=Halver())
+    front_end.process(AudioBatch(noise(100), WIRE, 1.0))
+    front_end.reset()
+    assert front_end.flush().frames == ()

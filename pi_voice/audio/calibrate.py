@@ -27,6 +27,7 @@ INAUDIBLE_DB = 6.0  # above the room: what the detector takes for speech
 LONGEST_DELAY_MS = HOLD_FRAMES * FRAME_MS - 2 * FRAME_MS
 LOUD_ROOM_DB = -40.0
 DEAD_DB = -90.0
+CANCEL = 'The button interrupts a reply; for a voice that does, set echo = "aec" on a Pi 4 or 5.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,10 @@ def propose(measured: Measured) -> Proposal:
         return Proposal("half_duplex", "the echo is too loud for the microphone", advice)
     if delay_ms > LONGEST_DELAY_MS:
         late = f"the echo comes {delay_ms:.0f} ms late, and the gate waits {LONGEST_DELAY_MS} ms"
-        return Proposal("half_duplex", late, advice)
+        return Proposal("half_duplex", late, (*advice, CANCEL))
     if leak_db > WEAK_ECHO_DB:
         loud = f"a voice is hardly louder than an echo of {leak_db:.0f} dB"
-        return Proposal("half_duplex", loud, advice)
+        return Proposal("half_duplex", loud, (*advice, CANCEL))
     return Proposal("gate", f"a voice is louder than an echo of {leak_db:.0f} dB", advice)
 
 
