@@ -101,9 +101,11 @@ SINGLE: tuple[Event, ...] = (
     *(ev.PlaybackEnded(r, 10.0, interrupted=cut) for r in (LAST, OLD) for cut in BOTH),
     *map(ev.TimerFired, TIMERS),
 )
+REFUSAL = (REFUSED, ev.TimerFired(OUTAGE_TIMER))
 OFTEN: list[tuple[Event, ...]] = [HELD, TAPPED, TAPPED, SPOKEN]
 OFTEN += [LOSSY, OUTAGE, ANSWER, BEGINNING, OVER, OVER, FREED, FREED]
-SCENES = [Scene([event]) for event in SINGLE] + [Scene(events) for events in OFTEN] * 8
+SCENES = [Scene([event]) for event in SINGLE] + [Scene(REFUSAL)] * 2
+SCENES += [Scene(events) for events in OFTEN] * 8
 OF_A_SESSION = (ev.ReplyStarted, ev.ReplyAudio, ev.ReplyAudioEnded, ev.ReplyEnded, ev.TurnRefused)
 
 
