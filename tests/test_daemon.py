@@ -122,7 +122,8 @@ class EndingMicrophone(SimMicrophone):
 async def test_a_microphone_that_ends_by_itself_ends_the_run() -> None:
     made = replace(await parts(), microphone=EndingMicrophone())
     with pytest.raises(SourceEndedError, match="the microphone stopped working"):
-        await Daemon(Device(PushToTalk()), made).run()
+        async with asyncio.timeout(60):
+            await Daemon(Device(PushToTalk()), made).run()
 
 
 class TimedDevice(Device):
