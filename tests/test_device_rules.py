@@ -102,7 +102,7 @@ SINGLE: tuple[Event, ...] = (
     *map(ev.TimerFired, TIMERS),
 )
 REFUSAL = (REFUSED, ev.TimerFired(OUTAGE_TIMER))
-OFTEN: list[tuple[Event, ...]] = [HELD, TAPPED, TAPPED, SPOKEN]
+OFTEN: list[tuple[Event, ...]] = [HELD, HELD, TAPPED, TAPPED, SPOKEN]
 OFTEN += [LOSSY, OUTAGE, ANSWER, BEGINNING, OVER, OVER, FREED, FREED]
 SCENES = [Scene([event]) for event in SINGLE] + [Scene(REFUSAL)] * 2
 SCENES += [Scene(events) for events in OFTEN] * 8
