@@ -164,6 +164,12 @@ def test_a_hot_microphone_gives_what_was_said_before_the_press() -> None:
     assert sent(actions) == FRAME * (15 + 10)
 
 
+def test_nothing_from_before_the_handle_was_open_belongs_to_a_turn() -> None:
+    made = online(PushToTalk(hot=True))
+    actions = feed(made, ev.MicLost("gone"), heard(0.5, 1), ev.MicOpened(), press(1.0))
+    assert sent(actions + feed(made, heard(1.0, 10))) == FRAME * 10
+
+
 def test_a_closed_microphone_is_asked_for_once_and_given_back_once() -> None:
     actions = kinds(feed(online(), *QUESTION, ev.MicClosed()))
     assert actions.count(do.OpenMic) == actions.count(do.CloseMic) == 1

@@ -103,3 +103,12 @@ def test_a_reply_that_follows_silence_begins_to_count_anew() -> None:
     replies.begin("r2")
     replies.add("i2", 20.0)
     assert replies.received_ms == 20.0
+
+
+def test_late_sound_of_a_finished_reply_is_no_answer_to_the_next_question() -> None:
+    replies = playing()
+    replies.end()
+    replies.item_ended("i1")
+    replies.ask()
+    assert not replies.admits("r1")
+    assert replies.admits("r2")

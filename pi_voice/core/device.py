@@ -231,6 +231,7 @@ class Device:
 
     def _on_mic_opened(self, event: ev.MicOpened) -> Iterator[Action]:
         self._mic = Mic.OPEN
+        self._pre_roll.clear()
         yield do.ShowMic(is_open=True)
 
     def _on_mic_closed(self, event: ev.MicClosed) -> Iterator[Action]:

@@ -45,7 +45,9 @@ class Replies:
         return item_id in self._items
 
     def ask(self) -> None:
-        """A reply was asked for."""
+        """A reply was asked for; whatever still comes of another is not it."""
+        if self.current is not None:
+            self._cut.append(self.current)
         self.current = None
         self.awaited = True
         self.ended = False
