@@ -35,6 +35,7 @@ async def talk(connection: ClientConnection) -> None:
 
 async def main(url: str, moment: str, presses: int) -> None:
     pressed: dict[str, float] = {}
+    call_ms = []
     async with connect(url, compression=None, proxy=None) as connection:
 
         async def until(kind: str) -> Any:
@@ -54,9 +55,10 @@ async def main(url: str, moment: str, presses: int) -> None:
             await asyncio.sleep(pause_s)
             pressed[response_id] = loop.time()
             await connection.send('{"type":"response.cancel"}')
+            call_ms.append(1000 * (loop.time() - pressed[response_id]))
             await until("response.done")
     await talking
-    tell({"pressed": pressed})
+    tell({"pressed": pressed, "call_ms": call_ms})
 
 
 if __name__ == "__main__":

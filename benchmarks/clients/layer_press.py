@@ -41,6 +41,7 @@ async def main(url: str, moment: str, presses: int) -> None:
     talking = asyncio.create_task(talk(transport))
     loop = asyncio.get_running_loop()
     pressed: dict[str, float] = {}
+    call_ms = []
     for pause_s in thumb(presses):
         ear.sound.clear()
         ear.done.clear()
@@ -51,11 +52,12 @@ async def main(url: str, moment: str, presses: int) -> None:
         await asyncio.sleep(pause_s)
         pressed[response_id] = loop.time()
         transport.interrupt()
+        call_ms.append(1000 * (loop.time() - pressed[response_id]))
         ear.cut.add(response_id)
         await ear.done.wait()
     talking.cancel()
     await transport.aclose()
-    tell({"pressed": pressed, "late_ms": ear.late_ms})
+    tell({"pressed": pressed, "call_ms": call_ms, "late_ms": ear.late_ms})
 
 
 async def talk(transport: WebSocketTransport) -> None:
