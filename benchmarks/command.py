@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import report, transport_cost, transport_interrupt, transport_start
 from benchmarks.figures import Effort, Figure
 
+ABOUT = "Measure pi_voice on this machine: a table here, and every measurement as JSON."
 FIGURES = {
     "cost": transport_cost.measure,
     "interrupt": transport_interrupt.measure,
@@ -31,12 +32,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks/run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks/run", description=ABOUT)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     parser.add_argument(
         "--only", action="append", choices=FIGURES, metavar="PART", help=", ".join(FIGURES)
     )
-    parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), metavar="FILE")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/benchmarks.json"),
+        metavar="FILE",
+        help="default: %(default)s",
+    )
     return parser
 
 
