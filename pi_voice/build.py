@@ -27,6 +27,7 @@ from pi_voice.errors import RemoteLinkError
 from pi_voice.frames import AudioFormat
 from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
+from pi_voice.hardware.own import OwnLeds
 from pi_voice.hardware.patterns import LIGHTS, Look
 from pi_voice.ports import Button, Leds
 from pi_voice.sim.microphone import SimMicrophone
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 EMBEDDED = "embedded"
 SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
 NO_KEY = "none"  # the embedded service takes any
+RESOURCE = ("__aenter__", "__aexit__")
 MACHINE_ID = Path("/etc/machine-id")
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
 
@@ -89,7 +91,9 @@ def buttons(settings: Settings) -> Button:
     if driver == "none":
         return NoButton()
     if drivers.is_own(driver):
-        made: Button = drivers.make("button", settings.button, settings.device.drivers)
+        made: Button = drivers.make(
+            "button", settings.button, settings.device.drivers, *RESOURCE, "events"
+        )
         return made
     pins = {
         TALK: (settings.button.pin, "[button] pin"),
@@ -105,8 +109,8 @@ def leds(settings: Settings) -> Leds:
     if lights.driver == "none":
         return NoLeds()
     if drivers.is_own(lights.driver):
-        made: Leds = drivers.make("leds", lights, settings.device.drivers)
-        return made
+        own = drivers.make("leds", lights, settings.device.drivers, *RESOURCE, "show", "show_mic")
+        return OwnLeds(own, lights.driver)
     pins = lights.pins if lights.driver == "rgb" else (lights.pin,)
     look = Look(lights.patterns, lights.brightness, lights.night, lights.night_brightness)
     return GpioLed(pins, mic_pin=lights.mic_pin, look=look)
@@ -126,6 +130,8 @@ def api_key(settings: Settings) -> ApiKey | None:
         return TokenCommand(wanted.token_command)
     if wanted.token_url:
         return TokenUrl(wanted.token_url)
+    if wanted.url.startswith("ws://") and not wanted.api_key_file.exists():
+        return None  # on this machine, and nobody gave a key
     return KeyFile(wanted.api_key_file)
 
 
@@ -234,6 +240,13 @@ def run(settings: Settings) -> None:
 async def _run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         url = await _url(settings, stack)
+        logger.info(
+            "ready: %s, microphone %r, speaker %r, service %r",
+            settings.activation.mode,
+            settings.audio.microphone,
+            settings.audio.speaker,
+            settings.service.url,
+        )
         await service.run(Daemon(device(settings), hardware(settings, url)))
 
 
@@ -251,6 +264,20 @@ async def _serve(port: int, announce: Callable[[str], object]) -> None:
     async with EmbeddedService(port=port) as embedded:
         announce(embedded.url)
         await asyncio.Event().wait()
+
+
+def rehearse(settings: Settings) -> None:
+    """Make every part, without opening a card, a pin or a connection.
+
+    Raises:
+        PiVoiceError: A driver, a library or the key is missing.
+    """
+    ears(settings)
+    buttons(settings)
+    leds(settings)
+    key = api_key(settings)
+    if isinstance(key, KeyFile):
+        key()
 
 
 def try_service(settings: Settings) -> None:

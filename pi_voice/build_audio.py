@@ -66,7 +66,7 @@ def detector(settings: Settings) -> SpeechDetector:
     wanted = settings.detector
     if drivers.is_own(wanted.driver):
         folder = settings.device.drivers
-        made: SpeechDetector = drivers.make("detector", wanted, folder)
+        made: SpeechDetector = drivers.make("detector", wanted, folder, "hears_speech", "reset")
         return made
     gate = silero(settings) if wanted.driver == "silero" else webrtc(settings)
     return CouplingGate(gate) if settings.audio.echo in ("half_duplex", "gate") else gate

@@ -46,15 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
     run.set_defaults(verb=_run)
 
-    demo = verbs.add_parser("demo", help="hold a conversation without any hardware")
-    demo.add_argument("--wav", type=Path, action="append", default=[], metavar="IN.wav")
-    demo.add_argument("--out", type=Path, default=Path("demo-reply.wav"), metavar="OUT.wav")
-    demo.add_argument("--activation", choices=MODES, default=MODES[0])
-    demo.add_argument("--json", action="store_true", help="print one JSON object last")
-    demo.set_defaults(verb=_demo)
+    _add_demo(verbs)
 
     serve = verbs.add_parser("serve", help="be a realtime service that repeats what it hears")
-    serve.add_argument("--port", type=_port, default=8765, metavar="N")
+    serve.add_argument("--port", type=_port, default=8765, metavar="N", help="instead of 8765")
     serve.set_defaults(verb=_serve)
 
     devices = verbs.add_parser("devices", help="list sound cards and what to write to get them")
@@ -72,6 +67,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.set_defaults(verb=_config)
     return parser
+
+
+def _add_demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = verbs.add_parser("demo", help="hold a conversation without any hardware")
+    said = "say this, in a turn of its own; may be given again"
+    demo.add_argument("--wav", type=Path, action="append", default=[], metavar="IN.wav", help=said)
+    out = Path("demo-reply.wav")
+    heard = f"where what the speaker played is written, instead of {out}"
+    demo.add_argument("--out", type=Path, default=out, metavar="OUT.wav", help=heard)
+    demo.add_argument("--activation", choices=MODES, default=MODES[0], help="how to talk")
+    only = "print the outcome as one JSON object; the story goes to stderr"
+    demo.add_argument("--json", action="store_true", help=only)
+    demo.set_defaults(verb=_demo)
 
 
 def _port(text: str) -> int:
@@ -135,11 +143,14 @@ def _config(options: argparse.Namespace) -> int:
             raise UsageError("--service goes with check: pi-voice config check --service")
         sys.stdout.write(config.dump(settings))
         return 0
-    sys.stdout.write("The configuration is fine.\n")
+    from pi_voice import build
+
+    build.rehearse(settings)
+    path = options.config or CONFIG
+    fine = f"{path} is fine" if path.exists() else f"There is no {path}; the defaults are fine"
+    sys.stdout.write(f"{fine}.\n")
     sys.stdout.writelines(f"Note: {notice}.\n" for notice in config.notices(settings))
     if options.service:
-        from pi_voice import build
-
         build.try_service(settings)
         inside = settings.service.url == build.EMBEDDED
         what = "settings; it needs no key" if inside else "key and the settings"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -60,12 +61,13 @@ def run(wishes: Wishes) -> int:
     """Hold the conversation and show it; 0 only if every turn got its reply."""
     speeches = [read_wav(path) for path in wishes.wavs]
     write_wav(wishes.out, b"", HEADER_HZ)  # what cannot be written is told before the talking
-    screen = Screen()
+    screen = Screen(sys.stderr if wishes.as_json else sys.stdout)
+    screen.say("You only watch: a recorded voice talks to a simulated box.")
     outcome = asyncio.run(_hold(wishes, speeches, screen))
     screen.say(*table(outcome))
     screen.say(f"What the speaker played is in {wishes.out}")
     if wishes.as_json:
-        screen.say(json.dumps(outcome.as_dict()))
+        sys.stdout.write(f"{json.dumps(outcome.as_dict())}\n")
     return 0 if outcome.is_complete else 1
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TextIO
 
 from pi_voice import build
 from pi_voice.core.actions import Pattern
@@ -66,14 +65,15 @@ class Outcome:
 class Screen:
     """Writes for a person: on a terminal one line that lives, elsewhere one line per change."""
 
-    def __init__(self) -> None:
-        self._alive = sys.stdout.isatty()
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._alive = out.isatty()
 
     def say(self, *lines: str) -> None:
         if self._alive:
-            sys.stdout.write(CLEAR_LINE)
-        sys.stdout.writelines(f"{line}\n" for line in lines)
-        sys.stdout.flush()
+            self._out.write(CLEAR_LINE)
+        self._out.writelines(f"{line}\n" for line in lines)
+        self._out.flush()
 
     async def live(self, box: build.Simulation) -> None:
         """Show what the box does until cancelled."""
@@ -82,15 +82,15 @@ class Screen:
             while True:
                 state = _state(box)
                 if self._alive:
-                    sys.stdout.write(f"{CLEAR_LINE}{state}  {_progress(box)}")
-                    sys.stdout.flush()
+                    self._out.write(f"{CLEAR_LINE}{state}  {_progress(box)}")
+                    self._out.flush()
                 elif state != shown:
                     self.say(state)
                 shown = state
                 await asyncio.sleep(REFRESH_S)
         finally:
             if self._alive:
-                sys.stdout.write(CLEAR_LINE)
+                self._out.write(CLEAR_LINE)
 
 
 def _state(box: build.Simulation) -> str:
@@ -150,7 +150,7 @@ def table(outcome: Outcome) -> Iterator[str]:
             _ms(turn.interrupt_to_silence_ms),
         )
         yield "".join(f"{cell:>{w}}" for cell, (_, w) in zip(cells, COLUMNS, strict=True))
-    yield "Times in ms. A reply that was interrupted is heard in part."
+    yield "Times in ms; sent is longer than spoken by what is heard around the words."
     if Pattern.MUTED in outcome.leds:
         yield f"While muted, {outcome.muted_bytes_sent} bytes of audio reached the service."
 

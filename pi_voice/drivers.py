@@ -16,13 +16,14 @@ def is_own(driver: str) -> bool:
     return ":" in driver
 
 
-def make(table: str, settings: Any, folder: Path) -> Any:
+def make(table: str, settings: Any, folder: Path, *methods: str) -> Any:
     """A part of the class that the configuration names.
 
     Args:
         table: Of the configuration, for messages.
         settings: That table, with `driver = "module:Class"`; the class is called with it.
         folder: Where the module's file is; an installed module works too.
+        methods: What the part must be able to do.
 
     Raises:
         ConfigError: It cannot be had; says why.
@@ -30,11 +31,18 @@ def make(table: str, settings: Any, folder: Path) -> Any:
     driver: str = settings.driver
     found = _load(table, driver, folder)
     try:
-        return found(settings)
+        made = found(settings)
     except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
         why = f"{type(error).__name__}: {error}"
         place = f"[{table}] driver = {driver!r}"
         raise ConfigError(f"{place}: it does not start ({why}); mend it") from error
+    missing = [method for method in methods if not callable(getattr(made, method, None))]
+    if missing:
+        raise ConfigError(
+            f"[{table}] driver = {driver!r}: it has no method {', '.join(missing)}; "
+            "ports.py says what each part must have"
+        )
+    return made
 
 
 def extra(place: str, module_name: str, package: str) -> Any:

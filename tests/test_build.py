@@ -15,6 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from pi_voice import build
 from pi_voice.config import Settings, parse
+from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.events import Wish
 from pi_voice.core.gestures import Gesture
@@ -60,13 +61,13 @@ def test_parts_that_are_not_there_are_not_looked_for() -> None:
     assert isinstance(build.leds(settings), NoLeds)
 
 
-def test_a_driver_of_the_owner_gets_its_table(tmp_path: Path) -> None:
-    source = "class Torch:\n    def __init__(self, settings):\n        self.settings = settings\n"
-    (tmp_path / "torch_of_mine.py").write_text(source)
+async def test_lights_of_the_owner_get_their_table_and_every_pattern(tmp_path: Path) -> None:
+    (tmp_path / "torch_of_mine.py").write_text(TORCH)
     settings = parse('[leds]\ndriver = "torch_of_mine:Torch"\nbrightness = 7\n')
     settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
-    torch: object = build.leds(settings)
-    assert getattr(torch, "settings") == settings.leds  # noqa: B009  # its class is not ours
+    async with build.leds(settings) as leds:
+        leds.show(Pattern.IDLE)
+    assert (tmp_path / "seen").read_text() == "7 idle"
 
 
 @contextlib.asynccontextmanager
@@ -106,6 +107,16 @@ async def test_the_embedded_service_accepts_what_ships() -> None:
     await asyncio.to_thread(build.try_service, Settings())
 
 
+TORCH = """
+from pathlib import Path
+class Torch:
+    def __init__(self, settings): self.brightness = settings.brightness
+    async def __aenter__(self): return self
+    async def __aexit__(self, *_): pass
+    def show(self, pattern):
+        Path(__file__).with_name("seen").write_text(f"{self.brightness} {pattern}")
+    def show_mic(self, *, is_open): pass
+"""
 STUCK = """
 class Stuck:
     def __init__(self, settings): pass

@@ -31,7 +31,8 @@ def test_the_gate_knows_our_own_voice_unless_the_hardware_removes_it(echo: str, 
 
 
 def test_a_detector_of_the_owner_is_not_wrapped(tmp_path: Path) -> None:
-    source = "class Ear:\n    def __init__(self, settings):\n        pass\n"
+    source = "class Ear:\n    def __init__(self, settings): pass\n"
+    source += "    def hears_speech(self, pcm): return False\n    def reset(self): pass\n"
     (tmp_path / "ear_of_mine.py").write_text(source)
     settings = parse('[detector]\ndriver = "ear_of_mine:Ear"\n')
     settings = replace(settings, device=replace(settings.device, drivers=tmp_path))

@@ -102,8 +102,17 @@ def test_what_is_in_effect_is_shown_without_secrets(
 
 
 def test_a_good_configuration_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("config", "check", "--config", config(tmp_path, "[button]\npin = 5\n")) == 0
-    assert capsys.readouterr().out == "The configuration is fine.\n"
+    path = config(tmp_path, "[button]\npin = 5\n")
+    assert run("config", "check", "--config", path) == 0
+    assert capsys.readouterr().out == f"{path} is fine.\n"
+
+
+def test_a_driver_that_is_not_there_is_found_by_the_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config(tmp_path, '[leds]\ndriver = "no_such_leds:Torch"\n')
+    assert run("config", "check", "--config", path) == 78
+    assert "put no_such_leds.py into /etc/pi-voice/drivers" in capsys.readouterr().err
 
 
 def test_the_defaults_serve_where_no_file_was_made(

@@ -28,6 +28,16 @@ def test_an_installed_module_works_too(tmp_path: Path) -> None:
     assert "brightness=7" in drivers.make("leds", leds("builtins:repr"), tmp_path)
 
 
+def test_a_method_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lamp_of_mine.py").write_text(LAMP)
+    with pytest.raises(ConfigError) as caught:
+        drivers.make("leds", leds("lamp_of_mine:Lamp"), tmp_path, "show", "show_mic")
+    assert str(caught.value) == (
+        "[leds] driver = 'lamp_of_mine:Lamp': it has no method show, show_mic; "
+        "ports.py says what each part must have"
+    )
+
+
 def test_names_of_parts_that_ship_are_not_own() -> None:
     assert drivers.is_own("my_module:MyLeds")
     assert not drivers.is_own("gpio")

@@ -134,7 +134,7 @@ def test_a_busy_pin_of_a_chip_that_does_not_answer_names_nobody(
 def test_a_missing_driver_names_the_package() -> None:
     assert explained(ModuleNotFoundError("No module named 'lgpio'", name="lgpio")) == (
         "button on GPIO 17 cannot be used: the driver lgpio is missing. "
-        "Run: sudo apt install python3-lgpio"
+        'On a Pi run: sudo apt install python3-lgpio; without pins set driver = "none"'
     )
 
 

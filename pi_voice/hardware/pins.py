@@ -139,7 +139,11 @@ def explain(what: str, pin: int, key: str, error: Exception) -> DeviceError:
         return DeviceError(what, fact, f"Free the pin, or change {key}")
     if isinstance(error, ImportError) and error.name in ("lgpio", "_lgpio"):
         fact = "cannot be used: the driver lgpio is missing"
-        return DeviceError(what, fact, "Run: sudo apt install python3-lgpio")
+        return DeviceError(
+            what,
+            fact,
+            'On a Pi run: sudo apt install python3-lgpio; without pins set driver = "none"',
+        )
     if isinstance(error, FileNotFoundError) and ".lgd-nfy" in text:
         fact = "cannot be used: lgpio may not write into the working directory"
         return DeviceError(what, fact, "Set LG_WD to a folder that this user may write")

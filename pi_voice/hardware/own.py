@@ -1,0 +1,68 @@
+"""Lights that the owner wrote: whatever goes wrong in them never stops the voice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from pi_voice.core.actions import Pattern
+from pi_voice.ports import Leds
+
+logger = logging.getLogger(__name__)
+
+
+class OwnLeds:
+    """Implements `ports.Leds` over the owner's class; the first fault is told, the rest are not.
+
+    Args:
+        leds: Made by the owner's class.
+        driver: Its name in the configuration, for the message.
+    """
+
+    def __init__(self, leds: Leds, driver: str) -> None:
+        self._leds = leds
+        self._driver = driver
+        self._told = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._leds.__aenter__()
+        except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
+            self._tell(error)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._leds.__aexit__(kind, error, trace)
+        except Exception as fault:  # noqa: BLE001  # whatever the owner's class does wrong
+            self._tell(fault)
+
+    def show(self, pattern: Pattern) -> None:
+        self._try(lambda: self._leds.show(pattern))
+
+    def show_mic(self, *, is_open: bool) -> None:
+        self._try(lambda: self._leds.show_mic(is_open=is_open))
+
+    def _try(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        level = logging.DEBUG if self._told else logging.WARNING
+        self._told = True
+        logger.log(
+            level,
+            "[leds] driver = %r failed (%s: %s); mend it; the voice goes on without light",
+            self._driver,
+            type(error).__name__,
+            error,
+        )
