@@ -82,7 +82,7 @@ class Calls:
         message = {"type": "message", "role": "user", "content": [part]}
         self.send_message(message, None, trigger=trigger)
 
-    def send_audio(self, pcm: memoryview) -> None:
+    def send_audio(self, pcm: bytes | memoryview) -> None:
         """Append sound in the session's input format; counted and dropped while muted."""
         uplink = self._dialog.uplink
         if uplink.muted:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 MAX_MESSAGE_BYTES = 16 * 2**20  # a retrieved item carries its whole audio: 16 s fill 1 MiB
@@ -106,9 +106,7 @@ class Wire(ClientConnection):
         `send()` of the library does the same behind a coroutine, a context manager and a drain,
         which cost more than the frame itself.
         """
-        self.protocol.send_text(text)
-        for data in self.protocol.data_to_send():
-            self.transport.write(data)
+        self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=True))
 
     def write_ping(self) -> None:
         """Ask for a sign of life; its pong counts like any other byte. Only while open."""

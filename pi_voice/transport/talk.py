@@ -36,7 +36,7 @@ class Talk:
         Returns:
             False if the sound was dropped: muted, or not connected.
         """
-        samples = memoryview(pcm).cast("B")
+        samples = pcm if isinstance(pcm, bytes) else memoryview(pcm).cast("B")
         if not self._protocol.connected:
             self._protocol.dialog.uplink.drop(len(samples))
             return False
