@@ -217,8 +217,7 @@ def test_most_histories_hold_whole_conversations(name: str) -> None:
     count()
     often: set[object] = set(Turn) if "voice" not in name else {*Turn} - {Turn.ENDING}
     often |= {do.CommitTurn, do.CancelReply, do.StopPlayback, do.Play, do.EndItem}
-    assert [fact for fact in often if reached[fact] < reached["histories"] / 2] == []
-    assert reached[do.SendTurn] >= reached["histories"] / 8
+    assert [fact for fact in often if reached[fact] < reached["histories"] / 4] == []
 
 
 # The rules
