@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
 
 OPEN_DELAY_MS = 30.0  # of the order that an ALSA device takes; nobody may count on less
 NOTICE_MS = 500.0  # a card that goes raises no error: its silence has to last before it is news
@@ -48,6 +50,8 @@ class Card:
         stalled: The open handle plays dead: no sound moves and no error comes.
     """
 
+    _task: asyncio.Task[None]  # what the card does while it is entered
+
     def __init__(self, name: str, open_delay_ms: float) -> None:
         self.name = name
         self.is_open = False
@@ -58,6 +62,16 @@ class Card:
         self._refusal: str | None = None
         self._handles_to_stall = 0
         self._changed = asyncio.Event()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
 
     @property
     def gone(self) -> str:

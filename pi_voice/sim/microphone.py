@@ -7,9 +7,7 @@ import math
 import random
 from array import array
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import suppress
 from operator import add
-from types import TracebackType
 from typing import Self
 
 from pi_voice.bridge import Mailbox
@@ -110,16 +108,6 @@ class SimMicrophone(Card):
         self._loop = loop
         self._task = loop.create_task(self._run(), name=self.name)
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
 
     # -- the port
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from types import TracebackType
 from typing import Protocol, Self
 
 from pi_voice.bridge import Mailbox
@@ -86,16 +84,6 @@ class SimSpeaker(Card):
         self._loop = loop
         self._task = loop.create_task(self._run(), name=self.name)
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
 
     # -- the port
 
