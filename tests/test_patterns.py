@@ -8,15 +8,18 @@ from hypothesis import strategies as st
 
 from pi_voice.config import checks
 from pi_voice.core.actions import Pattern
+from pi_voice.core.failures import Failure
 from pi_voice.hardware.patterns import (
     COLOURS,
     FAINT,
     GLIDE_MS,
     LIGHTS,
+    LONG_MS,
     MEANINGS,
     Look,
     Programme,
     alone,
+    blinks,
     evaluate,
     markdown_table,
     parse,
@@ -38,6 +41,14 @@ def flashes(programme: Programme) -> list[tuple[bool, float]]:
     return spans
 
 
+def word(programme: Programme) -> str:
+    """The blinks of one cycle as a person counts them, from the longest pause on."""
+    spans = flashes(programme)
+    darkest = max(range(len(spans)), key=lambda number: not spans[number][0] and spans[number][1])
+    ordered = spans[darkest + 1 :] + spans[: darkest + 1]
+    return "".join("-" if ms >= LONG_MS else "." for on, ms in ordered if on)
+
+
 def looks_different(one: Programme, other: Programme) -> bool:
     """A person who sees no colours can tell two lights apart."""
     first, second = flashes(one), flashes(other)
@@ -45,16 +56,38 @@ def looks_different(one: Programme, other: Programme) -> bool:
     lit = [sum(ms for on, ms in spans if on) / sum(ms for _, ms in spans)
            for spans in (first, second)]  # fmt: skip
     return (
-        len(first) != len(second)
+        word(one) != word(other)
+        or len(first) != len(second)
         or periods[1] >= 1.6 * periods[0]
         or abs(lit[0] - lit[1]) > 0.3
-        or len({len({round(ms / 300) for on, ms in spans if on}) for spans in (first, second)}) > 1
     )
 
 
 def test_every_pattern_has_a_light_and_a_meaning() -> None:
     assert list(LIGHTS) == list(Pattern)
     assert list(MEANINGS) == list(Pattern)
+
+
+def test_every_failure_has_a_count_of_its_own() -> None:
+    words = {failure: word(parse(LIGHTS[Pattern(failure)])) for failure in Failure}
+    assert len(set(words.values())) == len(Failure)
+    assert all(len(code) >= 2 and code == "".join(sorted(code)) for code in words.values())
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_a_failure_blinks_slowly_enough_to_be_counted_and_then_pauses(failure: Failure) -> None:
+    *blinking, pause = parse(LIGHTS[Pattern(failure)]).steps
+    starts_ms = [on.ms + off.ms for on, off in zip(blinking[:-1:2], blinking[1::2], strict=True)]
+    assert min(starts_ms) >= 1000 / 3  # three flashes a second are the most that harm nobody
+    assert pause.ms >= 4 * max(step.ms for step in blinking if not step.level)
+
+
+def test_a_count_is_told_in_words() -> None:
+    assert blinks(parse(LIGHTS[Pattern.NO_SPEAKER])) == "1 long, 3 short"
+    assert blinks(parse(LIGHTS[Pattern.NO_NETWORK])) == "2 short"
+    assert [blinks(parse(text)) for text in ("red solid", "red pulse", "red blink", "off")] == [
+        ""
+    ] * 4
 
 
 @pytest.mark.parametrize("pattern", Pattern)
@@ -114,7 +147,7 @@ def test_a_steady_light_never_wakes_anybody() -> None:
 
 
 def test_an_idle_box_wakes_at_most_once_a_second() -> None:
-    for pattern in (Pattern.IDLE, Pattern.ASLEEP):
+    for pattern in (Pattern.IDLE, Pattern.ASLEEP, Pattern.MUTED):
         programme = parse(LIGHTS[pattern])
         assert len(programme.steps) / (programme.cycle_ms / 1000) <= 1
 

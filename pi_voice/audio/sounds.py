@@ -26,21 +26,34 @@ class Note:
 
 # Small speakers are silent below 300 Hz and shrill above 2 kHz.
 _A4, _C5, _E5, _A5, _C6, _E6 = 440.0, 523.25, 659.26, 880.0, 1046.5, 1318.51
-_REST = Note(0.0, 60.0)
-_DOT = Note(_A4, 70.0)
-_DASH = Note(_A4, 200.0)
+_REST = Note(0.0, 50.0)
+_DOT = Note(_A4, 60.0)
+_DASH = Note(_A4, 150.0)
+
+
+def _code(dashes: int, dots: int) -> tuple[Note, ...]:
+    """The rhythm of the light: long notes say where to look, short ones what for."""
+    notes = [_DASH] * dashes + [_DOT] * dots
+    return tuple(part for note in notes for part in (_REST, note))[1:]
+
 
 # Up is open and well, down is closed; one low pitch in a rhythm is something to look after.
 MELODIES: Mapping[Sound, tuple[Note, ...]] = {
     Sound.READY: (Note(_C5, 80), Note(_E5, 80), Note(_C6, 180)),
-    Sound.UNMUTED: (Note(_E5, 80), Note(_A5, 160)),
     Sound.MUTED: (Note(_A5, 80), Note(_E5, 160)),
+    Sound.UNMUTED: (Note(_E5, 80), Note(_A5, 160)),
     Sound.TOO_LONG: (Note(_E6, 80), Note(_C6, 80), Note(_A5, 160)),
-    Sound.NO_REPLY: (_DASH, _REST, _DASH),
-    Sound.NO_NETWORK: (_DOT, _REST, _DOT, _REST, _DOT),
-    Sound.NO_MICROPHONE: (_DASH, _REST, _DOT),
-    Sound.REFUSED: (_DOT, _REST, _DASH),
-    Sound.QUOTA: (_DOT, _REST, _DOT, _REST, _DASH),
+    Sound.NO_REPLY: _code(2, 0),
+    Sound.NO_MICROPHONE: _code(1, 2),
+    Sound.NO_SPEAKER: _code(1, 3),
+    Sound.NO_NETWORK: _code(0, 2),
+    Sound.SERVICE_DOWN: _code(0, 3),
+    Sound.CLOCK_WRONG: _code(0, 4),
+    Sound.CERTIFICATE: _code(0, 5),
+    Sound.KEY_REFUSED: _code(2, 1),
+    Sound.QUOTA_SPENT: _code(2, 2),
+    Sound.BUDGET_SPENT: _code(2, 3),
+    Sound.MISCONFIGURED: _code(2, 4),
 }
 
 

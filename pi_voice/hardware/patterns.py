@@ -14,30 +14,47 @@ from pi_voice.core.actions import Pattern
 
 LIGHTS = {
     Pattern.STARTING: "white pulse 2000",
-    Pattern.OFFLINE: "orange blink 100 200 100 1600",
     Pattern.IDLE: "blue blink 60 3940",
     Pattern.OPENING: "cyan blink 60 60",
     Pattern.LISTENING: "cyan solid",
     Pattern.THINKING: "purple blink 200 200",
     Pattern.SPEAKING: "green pulse 1200",
-    Pattern.MUTED: "red blink 600 200 100 1100",
-    Pattern.REFUSED: "orange blink 100 200 100 200 100 1300",
-    Pattern.FAULT: "red blink 100 200 100 200 100 200 100 1000",
     Pattern.ASLEEP: "blue blink 60 9940",
+    # Failures count: long blinks say where (none: on the way to the service; one: in the box; two:
+    # in what was set or paid), short ones say what. The spans are slow enough to be counted.
+    Pattern.MUTED: "red blink 600 280 120 3000",
+    Pattern.NO_MICROPHONE: "red blink 600 280 120 280 120 1600",
+    Pattern.NO_SPEAKER: "red blink 600 280 120 280 120 280 120 1600",
+    Pattern.NO_NETWORK: "orange blink 120 280 120 1600",
+    Pattern.SERVICE_DOWN: "orange blink 120 280 120 280 120 1600",
+    Pattern.CLOCK_WRONG: "orange blink 120 280 120 280 120 280 120 1600",
+    Pattern.CERTIFICATE: "orange blink 120 280 120 280 120 280 120 280 120 1600",
+    Pattern.KEY_REFUSED: "yellow blink 600 280 600 280 120 1600",
+    Pattern.QUOTA_SPENT: "yellow blink 600 280 600 280 120 280 120 1600",
+    Pattern.BUDGET_SPENT: "yellow blink 600 280 600 280 120 280 120 280 120 1600",
+    Pattern.MISCONFIGURED: "yellow blink 600 280 600 280 120 280 120 280 120 280 120 1600",
 }
 MEANINGS = {
     Pattern.STARTING: "starting; no session with the service yet",
-    Pattern.OFFLINE: "the service cannot be reached; it keeps trying",
     Pattern.IDLE: "ready",
     Pattern.OPENING: "the microphone is being opened; wait for the steady light",
     Pattern.LISTENING: "it hears you",
     Pattern.THINKING: "waiting for the reply",
     Pattern.SPEAKING: "it talks",
-    Pattern.MUTED: "muted: the microphone stays closed",
-    Pattern.REFUSED: "the service refuses the key, the quota or the settings",
-    Pattern.FAULT: "the microphone cannot be used",
     Pattern.ASLEEP: "ready; the line was closed and opens with the next press",
+    Pattern.MUTED: "muted, the microphone stays closed: unmute it at the box",
+    Pattern.NO_MICROPHONE: "no microphone: check its cable, then `[audio] microphone`",
+    Pattern.NO_SPEAKER: "no speaker: check its cable, then `[audio] speaker`",
+    Pattern.NO_NETWORK: "no network: check Wi-Fi or cable; it keeps trying",
+    Pattern.SERVICE_DOWN: "the service does not answer: wait; it keeps trying",
+    Pattern.CLOCK_WRONG: "the clock is wrong: let the box reach a time server",
+    Pattern.CERTIFICATE: "what answers is not the service: look for a login page in this network",
+    Pattern.KEY_REFUSED: "the service refuses the key: put in a valid one",
+    Pattern.QUOTA_SPENT: "the account at the service is used up: pay or raise its quota",
+    Pattern.BUDGET_SPENT: "your own limit is reached: wait, or raise it in `[limits]`",
+    Pattern.MISCONFIGURED: "a setting is wrong: run `pi-voice config check`",
 }
+LONG_MS = 300.0  # a blink is counted as long from here on
 COLOURS = {  # blue, orange and the bluish green stay apart for all common kinds of colour blindness
     "white": (1.0, 1.0, 1.0),
     "red": (1.0, 0.0, 0.0),
@@ -236,8 +253,20 @@ def _minutes(time: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
+def blinks(programme: Programme) -> str:
+    """The code of a failure as a person counts it: "1 long, 2 short"; "" if it is none."""
+    lit = [step.ms >= LONG_MS for step in programme.steps if step.level and not step.glides]
+    if programme.is_steady or len(lit) < 2:
+        return ""
+    counts = {"long": sum(lit), "short": len(lit) - sum(lit)}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
 def markdown_table() -> str:
     """The README's table of the lights."""
     rows = ["| light | it means | name |", "|---|---|---|"]
-    rows += (f"| {light} | {MEANINGS[name]} | `{name}` |" for name, light in LIGHTS.items())
+    for name, light in LIGHTS.items():
+        code = blinks(parse(light))
+        seen = f"{light.split()[0]}: {code}" if code else light
+        rows.append(f"| {seen} | {MEANINGS[name]} | `{name}` |")
     return "\n".join(rows) + "\n"
