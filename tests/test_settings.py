@@ -102,7 +102,7 @@ def test_the_examples_of_the_reference_work_when_uncommented() -> None:
     text = re.sub(r"^# (\[.*\]$|[\w-]+ = .*$)", r"\1", text, flags=re.MULTILINE)
     settings = config.parse(text)
     assert settings.service.headers == {"api-key": Secret("for Azure")}
-    assert set(settings.leds.patterns) == {Pattern.LISTENING, Pattern.FAULT}
+    assert set(settings.leds.patterns) == {Pattern.LISTENING, Pattern.NO_NETWORK}
     assert settings.limits.prices == {"gpt-realtime-2.1": Prices()}
     prices = tomllib.loads(text)["limits"]["prices"]["gpt-realtime-2.1"]
     assert set(prices) == {key.name for key in fields(Prices)}
