@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 
-from pi_voice.core.events import MicEvent, MicLost, SpeakerEvent, SpeakerLost
+from pi_voice.core.events import MicEvent, MicLost, SpeakerEvent, SpeakerLost, SpeakerOpened
 from pi_voice.frames import AudioBatch
 from pi_voice.ports import Microphone, Speaker
 from tests.until import until
@@ -45,15 +45,24 @@ class Ear:
 
 
 class Mouth:
-    """Collects what a speaker reports."""
+    """Collects what a speaker reports.
+
+    Attributes:
+        events: All but the openings of the card.
+        openings: How many there were.
+    """
 
     def __init__(self, speaker: Speaker) -> None:
         self.events: list[SpeakerEvent] = []
+        self.openings = 0
         self._speaker = speaker
 
     async def listen(self) -> None:
         async for event in self._speaker.events():
-            self.events.append(event)
+            if isinstance(event, SpeakerOpened):
+                self.openings += 1
+            else:
+                self.events.append(event)
 
     def kinds(self) -> list[type[SpeakerEvent]]:
         return [type(event) for event in self.events]

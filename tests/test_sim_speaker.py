@@ -15,6 +15,7 @@ from pi_voice.core.events import (
     PlaybackStarted,
     SpeakerEvent,
     SpeakerLost,
+    SpeakerOpened,
 )
 from pi_voice.frames import WIRE
 from pi_voice.ports import Speaker
@@ -76,10 +77,14 @@ class Queue:
 class Listener:
     def __init__(self) -> None:
         self.events: list[SpeakerEvent] = []
+        self.openings_s: list[float] = []
 
     async def listen(self, speaker: Speaker) -> None:
         async for event in speaker.events():
-            self.events.append(event)
+            if isinstance(event, SpeakerOpened):
+                self.openings_s.append(now_s())
+            else:
+                self.events.append(event)
 
 
 @asynccontextmanager
@@ -324,6 +329,21 @@ async def test_a_stalled_card_is_opened_again_without_help() -> None:
         speaker.play_sound(counting(480))
         await asyncio.sleep(0.1)
         assert speaker.loud_from(0) is not None
+
+
+@pytest.mark.virtual
+async def test_every_opening_is_told_once_the_card_takes_sound() -> None:
+    speaker = SimSpeaker(Queue(), open_delay_ms=30)
+    async with heard(speaker) as listener:
+        await until(lambda: listener.openings_s)
+        speaker.unplug()
+        await until(lambda: listener.events == [GONE])
+        await asyncio.sleep(60)
+        assert len(listener.openings_s) == 1
+        speaker.plug_in()
+        await until(lambda: len(listener.openings_s) == 2)
+        await asyncio.sleep(60)
+        assert len(listener.openings_s) == 2
 
 
 @pytest.mark.virtual

@@ -224,6 +224,20 @@ async def test_a_stop_without_a_card_ends_what_waits_at_once(
         await until(lambda: here.mouth.kinds() == [SpeakerLost, PlaybackEnded])
 
 
+async def test_every_opening_is_told_once_the_card_takes_sound(fake: FakePyAudio) -> None:
+    async with scene(fake) as here:
+        here.speaker.play("one", tone(500))
+        await here.runs()
+        assert here.mouth.openings == 0
+        here.plays(40)
+        await until(lambda: here.mouth.openings == 1)
+        here.card.stream.runs = False
+        await here.runs(2)
+        here.plays(40)
+        await until(lambda: here.mouth.openings == 2)
+    assert here.mouth.reasons() == [GONE]
+
+
 async def test_a_stop_while_nothing_plays_opens_nothing(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
         here.speaker.stop()

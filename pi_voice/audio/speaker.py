@@ -23,6 +23,7 @@ from pi_voice.core.events import (
     PlaybackReport,
     SpeakerEvent,
     SpeakerLost,
+    SpeakerOpened,
 )
 from pi_voice.errors import DeviceError
 
@@ -243,7 +244,9 @@ class PyAudioSpeaker:
         stream, playback = self._stream, self._playback
         if stream is None or playback is None:
             return b""
-        self._pulled = True
+        if not self._pulled:  # not before: a dead card can be opened, too
+            self._pulled = True
+            self._mailbox.post(SpeakerOpened())
         self.underflows += call.gap
         while self._commands:
             self._commands.popleft()(playback)

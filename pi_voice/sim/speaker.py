@@ -12,6 +12,7 @@ from pi_voice.core.events import (
     PlaybackReport,
     SpeakerEvent,
     SpeakerLost,
+    SpeakerOpened,
 )
 from pi_voice.frames import SAMPLE_BYTES, AudioFormat
 from pi_voice.sim.card import NOTICE_MS, OPEN_DELAY_MS, RETRY_S, Card, SampleClock
@@ -75,6 +76,7 @@ class SimSpeaker(Card):
         self._drift_ppm = drift_ppm
         self._wanted = False
         self._complaint: str | None = None
+        self._pulled = False
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -175,6 +177,7 @@ class SimSpeaker(Card):
 
     async def _play(self) -> str | None:
         """Pull block by block; give the reason if the card is gone, None if it was idle."""
+        self._pulled = False
         now_s = self._sounded_s = self._loop.time()
         self._next = max(self._tape.end, self.clock.count(now_s) + self._ahead)
         while not (self._dead or self.stalled):
@@ -203,6 +206,9 @@ class SimSpeaker(Card):
             self._pull()
 
     def _pull(self) -> None:
+        if not self._pulled:
+            self._pulled = True
+            self._mailbox.post(SpeakerOpened())
         due_s = self._due_s
         delay_ms = self._ahead * 1000 / self.clock.true_rate_hz
         block = self._playback.pull(self._block, now_s=due_s, delay_ms=delay_ms)
