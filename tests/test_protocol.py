@@ -86,7 +86,7 @@ def test_the_service_cannot_pretend_to_be_us(name: str) -> None:
 def test_what_is_no_event_is_counted_and_skipped(message: str | bytes) -> None:
     here = Room().connect()
     here.protocol.receive(message)
-    assert here.names() == []
+    assert here.names() == ["malformed"]
     assert here.protocol.malformed == 1
     assert here.protocol.connected
 
@@ -254,12 +254,23 @@ def test_history_is_told_to_the_next_session_and_forgotten_for_a_new_conversatio
     here = Room().connect().says("conversation.item.added", item=user_item("u1", "hello"))
     here.reconnect()
     here.perform()
-    assert [event["type"] for event in here.sent] == ["session.update", "conversation.item.create"]
-    assert here.sent[1]["item"]["content"] == [{"type": "input_text", "text": "hello"}]
+    [_, said, continues] = here.sent
+    assert said["item"]["content"] == [{"type": "input_text", "text": "hello"}]
+    assert continues["item"]["role"] == "system"
+    assert "same conversation" in continues["item"]["content"][0]["text"]
     here.forget()
     here.connect()
     here.reconnect()
     assert here.types() == ["session.update"]
+
+
+def test_that_the_conversation_goes_on_is_no_part_of_it() -> None:
+    here = Room().connect().says("conversation.item.added", item=user_item("u1", "hello"))
+    for _ in range(3):
+        here.reconnect()
+        here.says("conversation.item.added", item=here.sent[-1]["item"])
+    here.perform()
+    assert [item.item_id for item in here.dialog.history] == ["u1"]
 
 
 def test_tracing_is_sent_only_when_given_and_by_itself() -> None:

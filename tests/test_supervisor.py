@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -61,6 +62,11 @@ class Steady:
         self.troubles.append(trouble)
         self.retry_after_s.append(retry_after_s)
         return self.delay_s
+
+
+def letting_in(then: Callable[[], object]) -> Callable[[], None]:
+    """Let everybody in, and do something meanwhile."""
+    return lambda: (then(), None)[1]
 
 
 def without_errors(told: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -362,11 +368,28 @@ async def test_the_next_session_knows_the_settings_and_what_was_said() -> None:
         await until(lambda: len(t._protocol.dialog.history) == 1)
         service.last.cut()
         visit = await service.visit(2)
-        await until(lambda: len(visit.received) == 2)
+        await until(lambda: len(visit.received) == 3)
         session = visit.received[0]["session"]
         assert session["instructions"] == "Be brief."
         assert session["audio"]["input"]["turn_detection"] is None
         assert visit.received[1]["item"]["content"] == [part]
+        assert visit.received[2]["item"]["role"] == "system"
+
+
+async def test_a_connection_that_continues_tells_the_next_session_what_was_said() -> None:
+    async with scripted() as service, transport(service) as t:
+        await t.connect()
+        part = {"type": "input_text", "text": "hello"}
+        item = {"id": "u1", "type": "message", "role": "user", "content": [part]}
+        await service.last.say("conversation.item.added", item=item)
+        await until(lambda: len(t._protocol.dialog.history) == 1)
+        t.close()
+        await t.connect(continues=True)
+        await until(lambda: len(service.last.received) == 3)
+        assert service.last.received[1]["item"]["content"] == [part]
+        t.close()
+        await t.connect()
+        assert service.last.types() == ["session.update"]
 
 
 async def test_while_it_reconnects_sound_is_dropped_and_calls_fail() -> None:
@@ -455,6 +478,69 @@ async def test_a_session_is_renewed_in_a_quiet_moment_before_it_expires() -> Non
         t.send_audio(b"", commit=True)
         await until(lambda: t.session_id == "s2")
         assert service.visits[0].connection.close_code == 1000
+
+
+async def test_the_next_connection_is_open_before_the_old_session_ends() -> None:
+    async with scripted() as service, transport(service, reconnect=Steady(60.0)) as t:
+        await t.connect()
+        await asyncio.sleep(3600 - 300 - 1)
+        told = diary(t, "session_ready", "connection_lost")
+        began = asyncio.get_running_loop().time()
+        await until(lambda: t.session_id == "s2")
+        assert asyncio.get_running_loop().time() - began < 2
+        assert [name for name, _ in told] == ["connection_lost", "session_ready"]
+
+
+async def test_a_session_is_not_given_up_while_the_next_cannot_be_had() -> None:
+    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
+        await t.connect()
+        service.refusing = lambda: (503, "")
+        await asyncio.sleep(3600 - 120)
+        assert (t.status, t.session_id) == ("connected", "s1")
+        assert 10 < service.attempts < 30
+        service.refusing = lambda: None
+        await until(lambda: t.session_id == "s2", within_s=20)
+
+
+async def test_two_minutes_before_the_end_no_quiet_moment_is_waited_for() -> None:
+    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
+        await t.connect()
+        t.send_audio(bytes(4800))
+        await asyncio.sleep(3600 - 121)
+        assert len(service.visits) == 1
+        await asyncio.sleep(3)
+        assert t.session_id == "s2"
+
+
+async def test_a_renewal_that_begins_to_talk_waits_with_the_connection_in_hand() -> None:
+    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
+        await t.connect()
+        service.refusing = letting_in(lambda: t.send_audio(bytes(4800)))
+        await asyncio.sleep(3600 - 300 + 10)
+        assert len(service.visits) == 2
+        assert (t.session_id, service.last.received) == ("s1", [])
+        t.send_audio(b"", commit=True)
+        await until(lambda: t.session_id == "s2")
+
+
+async def test_closing_closes_the_connection_of_the_next_session_too() -> None:
+    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
+        await t.connect()
+        service.refusing = letting_in(lambda: t.send_audio(bytes(4800)))
+        await asyncio.sleep(3600 - 300 + 10)
+        assert len(service.visits) == 2
+        t.close()
+        await until(lambda: all(visit.closed for visit in service.visits))
+
+
+async def test_a_key_that_cannot_be_had_for_the_next_session_harms_nobody() -> None:
+    keys = iter(["sk-1"])
+    async with scripted() as service:
+        options = {"api_key": lambda: next(keys), "reconnect": Steady(0.0)}
+        async with transport(service, **options) as t:
+            await t.connect()
+            await asyncio.sleep(3600 - 10)
+            assert (t.status, service.attempts) == ("connected", 1)
 
 
 async def test_the_end_that_the_service_names_counts() -> None:

@@ -20,6 +20,22 @@ MOST_CHARS = 1 << 20  # of text and image data; a device runs for months
 REPLAYED_ITEMS = 64
 REPLAYED_CHARS = 16_000  # about 4,000 tokens: every reconnect pays for them again
 IMAGE_CHARS = 3_000  # what an image counts as in a replay, about its share of tokens
+CONTINUES_ID = "pv_continues"
+CONTINUES: Json = {  # without it models greet again, or introduce themselves
+    "type": "conversation.item.create",
+    "item": {
+        "type": "message",
+        "id": CONTINUES_ID,
+        "role": "system",
+        "content": [
+            {
+                "type": "input_text",
+                "text": "The connection was interrupted. This is the same conversation, and what"
+                " was said so far is above. Go on where it stopped, and do not greet again.",
+            }
+        ],
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class WebSocketTransport(EventEmitter, Talk):
         call_id: str | None = None,
         initial_session_config: Config | None = None,
         headers: Mapping[str, str] | None = None,
+        continues: bool = False,
     ) -> None:
         """Connect and open a session; seed: `connect(options)` of both.
 
@@ -112,6 +113,7 @@ class WebSocketTransport(EventEmitter, Talk):
             initial_session_config: Laid over the Agents SDK's default profile; UNSET and absent
                 keep the profile's value, None is null on the wire.
             headers: Further headers of this attempt and its reconnects.
+            continues: Tell the session what was said in the one before, as after a reconnect.
 
         Raises:
             AlreadyConnectedError: There is a connection, or one is being made.
@@ -139,7 +141,7 @@ class WebSocketTransport(EventEmitter, Talk):
             self._url, self._verbatim, self._model, self._key = before
 
         address = self._address(call_id)
-        await self._supervisor.connect(Plan(address, key, every_header, undo))
+        await self._supervisor.connect(Plan(address, key, every_header, undo, continues))
 
     def close(self) -> None:
         """End the connection, or the attempt; seed: `close()` of both. Safe to call twice."""

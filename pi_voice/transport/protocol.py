@@ -11,6 +11,7 @@ from pi_voice.transport import neutral, server_events
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
 from pi_voice.transport.dialog import Dialog, Effect, Options
+from pi_voice.transport.history import CONTINUES
 from pi_voice.transport.messages import AudioMark, Response, TurnDone
 from pi_voice.transport.wire import AUDIO_DELTA, BETA_NAMES, decode, decode_audio, event_type
 
@@ -97,9 +98,10 @@ class RealtimeProtocol:
 
     # -- the life of the connection
 
-    def connecting(self) -> None:
-        """An attempt began, for a conversation of its own."""
-        self.dialog.history.clear()
+    def connecting(self, *, continues: bool = False) -> None:
+        """An attempt began, for a conversation of its own or for the one that was had last."""
+        if not continues:
+            self.dialog.history.clear()
         self._become(TransportStatus.CONNECTING)
 
     def opened(self) -> None:
@@ -111,7 +113,8 @@ class RealtimeProtocol:
         self.dialog.heard.shape = self.dialog.session.output_shape
         self.dialog.uplink.shape = self.dialog.session.input_shape
         self.dialog.send(self.dialog.session.opening())
-        for event in self.dialog.history.replay():
+        said = self.dialog.history.replay()
+        for event in [*said, CONTINUES] if said else []:
             self.dialog.send(event)
 
     def ready(self) -> None:
@@ -152,7 +155,7 @@ class RealtimeProtocol:
         """One message of the service, whatever it holds."""
         kind = event_type(message)
         if kind is None:
-            self.malformed += 1
+            self._garbled()
             return
         dialog = self.dialog
         if dialog.wants("*"):
@@ -163,7 +166,7 @@ class RealtimeProtocol:
             return
         event = decode(message)
         if event is None:
-            self.malformed += 1
+            self._garbled()
         elif kind == "error":
             self._refused(event)
         else:
@@ -187,7 +190,7 @@ class RealtimeProtocol:
         dialog = self.dialog
         sound = decode_audio(message)
         if sound is None:
-            self.malformed += 1
+            self._garbled()
             return
         if dialog.wants(AUDIO_DELTA):
             dialog.emit(AUDIO_DELTA, {**(decode(message) or {}), "type": AUDIO_DELTA})
@@ -224,6 +227,10 @@ class RealtimeProtocol:
         if self.dialog.wants("event"):
             for said in neutral.decode(event):
                 self.dialog.emit("event", said)
+
+    def _garbled(self) -> None:
+        self.malformed += 1
+        self.dialog.emit("malformed", self.malformed)
 
     def _tell_raw(self, message: str | bytes) -> None:
         raw = decode(message)

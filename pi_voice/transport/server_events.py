@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pi_voice.transport.contracts import TransportError
 from pi_voice.transport.dialog import Dialog
+from pi_voice.transport.history import CONTINUES_ID
 from pi_voice.transport.items import (
     mapping,
     read_function_call,
@@ -262,7 +263,7 @@ def _output_item_done(dialog: Dialog, event: Json) -> None:
 def _keep(dialog: Dialog, event: Json, *, status: str, kinds: tuple[str, ...]) -> Item | None:
     """Put an item into history and tell listeners; None if it is not of these kinds."""
     wire = mapping(event.get("item"))
-    if wire.get("type") not in kinds:
+    if wire.get("type") not in kinds or wire.get("id") == CONTINUES_ID:
         return None
     item = read_item(wire, status=status, previous=event.get("previous_item_id"))
     if item is None:

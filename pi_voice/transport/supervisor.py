@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pi_voice.transport import losses
 from pi_voice.transport.auth import ApiKey, auth_headers, resolve_key
@@ -20,6 +21,7 @@ from pi_voice.transport.losses import Loss
 from pi_voice.transport.messages import ConnectionLost
 from pi_voice.transport.performer import Performer
 from pi_voice.transport.protocol import RealtimeProtocol
+from pi_voice.transport.renewal import RENEW_S, Renewal
 from pi_voice.transport.websocket import Dialer, Socket
 
 logger = logging.getLogger(__name__)
@@ -27,8 +29,6 @@ logger = logging.getLogger(__name__)
 ACKNOWLEDGE_S = 5.0  # what the Agents SDK waits for `session.updated`, too
 OPEN_S = 10.0
 SESSION_S = 3600.0  # the service's limit, where it names none or our clock is wrong
-RENEW_S = 300.0  # before the end of a session we look for a quiet moment to begin the next
-LOOK_S = 1.0  # how often
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,14 @@ class Plan:
         key: How to get the key, asked again at every attempt.
         headers: Sent beside or instead of the key.
         undo: Called when the attempt failed, before anybody hears of it.
+        continues: The conversation goes on where the last connection left it.
     """
 
     url: str
     key: ApiKey | None
     headers: Mapping[str, str]
     undo: Callable[[], None]
+    continues: bool = False
 
 
 class Supervisor:
@@ -62,7 +64,7 @@ class Supervisor:
         self._ready: asyncio.Future[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._hurry = asyncio.Event()
-        self._age: asyncio.Timeout | None = None
+        self._next: Socket | None = None
         self._dropped_ms = 0.0
 
     @property
@@ -103,6 +105,7 @@ class Supervisor:
         life, self._life = self._life, None
         ready, self._ready = self._ready, None
         socket, self._performer.socket = self._performer.socket, None
+        self._drop_next()
         if life is None:
             return
         life.cancel()
@@ -156,21 +159,14 @@ class Supervisor:
     async def _session(self, plan: Plan, ready: asyncio.Future[None]) -> Loss:
         """One connection, from the first question for the key to its end."""
         try:
-            key = None if plan.key is None else await resolve_key(plan.key)
-            headers = auth_headers(key, plan.headers)
-            if not ready.done():
-                self._protocol.connecting()
-                self._performer.perform()
-            now_s = asyncio.get_running_loop().time()
-            patience_s = self._reconnect.open_timeout_s(now_s) if self._reconnect else OPEN_S
-            socket = await Socket.open(
-                plan.url, headers=headers, open_timeout_s=patience_s, dialer=self._dialer
-            )
+            socket, self._next = self._next, None
+            if socket is None:
+                socket = await self._open(plan, ready)
         except Exception as error:  # noqa: BLE001 - a key function of the program may raise anything
             return losses.refused(error)
         self._performer.socket = socket
         try:
-            return await self._converse(socket, ready)
+            return await self._converse(socket, plan, ready)
         finally:
             self._performer.stop_timers()
             if self._performer.socket is socket:
@@ -178,14 +174,27 @@ class Supervisor:
                 self._dropped_ms += socket.dropped_audio_ms
                 self._say_goodbye(socket)
 
-    async def _converse(self, socket: Socket, ready: asyncio.Future[None]) -> Loss:
+    async def _open(self, plan: Plan, ready: asyncio.Future[None]) -> Socket:
+        key = None if plan.key is None else await resolve_key(plan.key)
+        headers = auth_headers(key, plan.headers)
+        if not ready.done():
+            self._protocol.connecting(continues=plan.continues)
+            self._performer.perform()
+        now_s = asyncio.get_running_loop().time()
+        patience_s = self._reconnect.open_timeout_s(now_s) if self._reconnect else OPEN_S
+        return await Socket.open(
+            plan.url, headers=headers, open_timeout_s=patience_s, dialer=self._dialer
+        )
+
+    async def _converse(self, socket: Socket, plan: Plan, ready: asyncio.Future[None]) -> Loss:
         self._protocol.opened()
         self._performer.start_timer(
             "acknowledge", ACKNOWLEDGE_S, lambda: self._unacknowledged(ready)
         )
         self._performer.perform()
+        renewal: asyncio.Task[None] | None = None
         try:
-            async with asyncio.timeout(None) as self._age:
+            async with asyncio.timeout(None) as age:
                 async for message in socket:
                     self._protocol.receive(message)
                     self._performer.perform()
@@ -193,8 +202,14 @@ class Supervisor:
                         return losses.rejected(self._protocol.rejected)
                     if self._protocol.acknowledged and self._performer.stop_timer("acknowledge"):
                         self._acknowledged(ready)
+                    if renewal is None and self._protocol.acknowledged and self._reconnect:
+                        renewal = self._renew(plan, ready, age)
         except TimeoutError:
             return losses.EXPIRED
+        finally:
+            if renewal is not None:
+                renewal.cancel()
+                await asyncio.gather(renewal, return_exceptions=True)
         return losses.ended(socket.closing, self._protocol.fault)
 
     def _acknowledged(self, ready: asyncio.Future[None]) -> None:
@@ -202,12 +217,23 @@ class Supervisor:
             ready.set_result(None)
         if self._reconnect is not None:
             self._reconnect.session_began(asyncio.get_running_loop().time())
-            self._performer.start_timer("renew", self._left_s() - RENEW_S, self._renew)
 
     def _unacknowledged(self, ready: asyncio.Future[None]) -> None:
         logger.warning("no answer to session.update within %g s; going on", ACKNOWLEDGE_S)
         self._protocol.ready()
         self._acknowledged(ready)
+
+    def _renew(
+        self, plan: Plan, ready: asyncio.Future[None], age: asyncio.Timeout
+    ) -> asyncio.Task[None]:
+        """Begin another session where nobody notices, before the service ends this one."""
+        renewal = Renewal(partial(self._open, plan, ready), lambda: self._protocol.idle)
+
+        async def change_over() -> None:
+            self._next = await renewal.next_socket(self._left_s())
+            age.reschedule(asyncio.get_running_loop().time())
+
+        return asyncio.get_running_loop().create_task(change_over())
 
     def _left_s(self) -> float:
         """How long the session may still live."""
@@ -216,13 +242,6 @@ class Supervisor:
             return SESSION_S
         left_s = expires_at_s - time.time()  # theirs is a date; ours may be years off
         return left_s if RENEW_S < left_s <= SESSION_S else SESSION_S
-
-    def _renew(self) -> None:
-        """Begin another session where nobody notices, before the service ends this one."""
-        if self._protocol.idle and self._age is not None:
-            self._age.reschedule(asyncio.get_running_loop().time())
-        else:
-            self._performer.start_timer("renew", LOOK_S, self._renew)
 
     def _fail(self, plan: Plan, ready: asyncio.Future[None], loss: Loss) -> None:
         """The first attempt came to nothing: back to where we were, then say so."""
@@ -240,12 +259,15 @@ class Supervisor:
         """Tell what happened; seconds until the next attempt, None if there will be none."""
         if self._reconnect is None or loss.final:
             self._life = None
+            self._drop_next()
             self._protocol.lost(TransportStatus.DISCONNECTED, loss.fault)
             self._tell(loss, None)
             return None
         now_s = asyncio.get_running_loop().time()
         self._reconnect.session_ended(now_s)
         delay_s = self._reconnect.next_delay_s(loss.kind, now_s, retry_after_s=loss.retry_after_s)
+        if self._next is not None:
+            delay_s = 0.0
         worth_a_line = self._protocol.connected and loss is not losses.EXPIRED
         self._protocol.lost(TransportStatus.RECONNECTING)
         level = logging.WARNING if worth_a_line else logging.DEBUG
@@ -273,6 +295,11 @@ class Supervisor:
             settle_s = self._reconnect.link_up(loop.time())
             if settle_s is not None:
                 deadline_s = min(deadline_s, loop.time() + settle_s)
+
+    def _drop_next(self) -> None:
+        socket, self._next = self._next, None
+        if socket is not None:
+            socket.abort()
 
     def _say_goodbye(self, socket: Socket) -> None:
         async def goodbye() -> None:
