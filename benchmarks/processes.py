@@ -35,9 +35,9 @@ class Service:
 
 
 @asynccontextmanager
-async def service(name: str) -> AsyncIterator[Service]:
+async def service(name: str, *arguments: str) -> AsyncIterator[Service]:
     """Run a module of `benchmarks.services` until the end of the block."""
-    process = await _python(f"benchmarks.services.{name}")
+    process = await _python(f"benchmarks.services.{name}", *arguments)
     try:
         yield Service(process, json.loads(await _line(process)))
     finally:

@@ -1,4 +1,7 @@
-"""Talks without end in real time, and does next to nothing else: the machine is the client's."""
+"""Talks without end in real time, and does next to nothing else: the machine is the client's.
+
+It remembers when every frame came in and every piece of a reply went out.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,22 @@ import asyncio
 import base64
 import contextlib
 import json
+import sys
+import time
+from collections import deque
 from itertools import count
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.clients.pace import noise, ticks
+from benchmarks.clients.pace import FRAME_BYTES, mark, noise, number_of, ticks
 from benchmarks.services.stdio import answer
 
 DELTA_MS = 200  # of audio in one event, as the real service sends it
-RESPONSE = {"id": "resp_1", "object": "realtime.response", "status": "in_progress", "output": []}
+AHEAD = 2  # pieces that a player has in hand beside the one that it plays
+REMEMBERED = 10_000
+PATH = "/v1/realtime"
 SESSION = {
     "type": "realtime",
     "object": "realtime.session",
@@ -29,48 +38,135 @@ SESSION = {
 }
 
 
-async def converse(connection: ServerConnection) -> None:
-    """One session: confirms its settings, and from `response.create` on it talks."""
-    talk: asyncio.Task[None] | None = None
-    await _send(connection, "session.created", session=SESSION)
-    with contextlib.suppress(ConnectionClosed):
-        while True:
-            message = await connection.recv(decode=False)
-            if b'"input_audio_buffer.append"' in message[:48]:
-                continue
-            kind = json.loads(message)["type"]
-            if kind == "session.update":
-                await _send(connection, "session.updated", session=SESSION)
-            elif kind == "response.create":
-                talk = asyncio.create_task(_talk(connection))
+class Steady:
+    """One service; what its sessions do is remembered until it is forgotten."""
+
+    def __init__(self, delta_ms: int) -> None:
+        self._delta_ms = delta_ms
+        self._numbers = count(1)
+        self._came: deque[tuple[float, bytes]] = deque(maxlen=REMEMBERED)
+        self._went: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+        self._bytes = 0
+
+    async def converse(self, connection: ServerConnection) -> None:
+        """One session: confirms its settings, and from `response.create` on it talks."""
+        talk: asyncio.Task[None] | None = None
+        await self._send(connection, "session.created", session=SESSION)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                message = await connection.recv(decode=False)
+                now_s = time.monotonic()
+                self._bytes += len(message)
+                if b'"input_audio_buffer.append"' in message[:96]:
+                    self._came.append((now_s, message))
+                    continue
+                event = json.loads(message)
+                kind = event["type"]
+                if kind == "session.update":
+                    await self._send(connection, "session.updated", session=SESSION)
+                elif kind == "response.create":
+                    talk = await _ended(talk)
+                    talk = asyncio.create_task(self._talk(connection, event.get("response") or {}))
+                elif kind == "response.cancel":
+                    talk = await _ended(talk)
+        await _ended(talk)
+
+    def frames(self) -> list[tuple[float, int, int]]:
+        """When it came in, the number of its first frame, and how many there were."""
+        came = []
+        for at_s, message in self._came:
+            pcm = base64.b64decode(json.loads(message)["audio"])
+            came.append((at_s, number_of(pcm), len(pcm) // FRAME_BYTES))
+        return came
+
+    def pieces(self) -> list[tuple[float, int]]:
+        """When it went out, and the number of its first frame."""
+        return list(self._went)
+
+    def size_bytes(self) -> int:
+        """What came in since it was forgotten, without the framing."""
+        return self._bytes
+
+    def forget(self) -> None:
+        self._came.clear()
+        self._went.clear()
+        self._bytes = 0
+
+    async def _talk(self, connection: ServerConnection, asked: dict[str, Any]) -> None:
+        number = next(self._numbers)
+        response = {
+            "id": f"resp_{number}",
+            "object": "realtime.response",
+            "status": "in_progress",
+            "status_details": None,
+            "output": [],
+            "metadata": asked.get("metadata"),
+        }
+        item = {
+            "id": f"item_{number}",
+            "object": "realtime.item",
+            "type": "message",
+            "status": "in_progress",
+            "role": "assistant",
+            "content": [],
+        }
+        try:
+            await self._send(connection, "response.created", response=response)
+            where = {"response_id": response["id"], "output_index": 0}
+            await self._send(connection, "response.output_item.added", **where, item=item)
+            await self._say(connection, {**where, "item_id": item["id"], "content_index": 0})
+        finally:
+            with contextlib.suppress(ConnectionClosed):
+                done = {**response, "status": "cancelled"}
+                await self._send(connection, "response.done", response=done)
+
+    async def _say(self, connection: ServerConnection, where: dict[str, Any]) -> None:
+        frames = self._delta_ms * 48 // FRAME_BYTES
+        quiet = noise(20)
+        pieces = (
+            b"".join(mark(quiet, number) for number in range(first, first + frames))
+            for first in count(0, frames)
+        )
+        ahead = -(-AHEAD * DELTA_MS // self._delta_ms)
+        for number, piece in zip(range(ahead), pieces, strict=False):
+            await self._piece(connection, where, number * frames, piece)
+        first = ahead * frames
+        async for _ in ticks(self._delta_ms):
+            await self._piece(connection, where, first, next(pieces))
+            first += frames
+
+    async def _piece(
+        self, connection: ServerConnection, where: dict[str, Any], first: int, piece: bytes
+    ) -> None:
+        delta = base64.b64encode(piece).decode()
+        self._went.append((time.monotonic(), first % (1 << 16)))
+        await self._send(connection, "response.output_audio.delta", **where, delta=delta)
+
+    async def _send(self, connection: ServerConnection, kind: str, **fields: object) -> None:
+        event = {"type": kind, "event_id": f"event_{next(self._numbers)}", **fields}
+        await connection.send(json.dumps(event))
+
+
+async def _ended(talk: asyncio.Task[None] | None) -> None:
     if talk is not None:
         talk.cancel()
         await asyncio.gather(talk, return_exceptions=True)
 
 
-async def _talk(connection: ServerConnection) -> None:
-    await _send(connection, "response.created", response=RESPONSE)
-    sound = base64.b64encode(noise(DELTA_MS)).decode()
-    where = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
-    async for _ in ticks(DELTA_MS):
-        await _send(connection, "response.output_audio.delta", **where, delta=sound)
-
-
-_numbers = count(1)
-
-
-async def _send(connection: ServerConnection, kind: str, **fields: object) -> None:
-    event = {"type": kind, "event_id": f"event_{next(_numbers)}", **fields}
-    await connection.send(json.dumps(event))
-
-
-async def main() -> None:
+async def main(delta_ms: int) -> None:
+    steady = Steady(delta_ms)
     async with serve(
-        converse, "127.0.0.1", 0, compression=None, max_size=None, ping_interval=None
+        steady.converse, "127.0.0.1", 0, compression=None, max_size=None, ping_interval=None
     ) as server:
         port = server.sockets[0].getsockname()[1]
-        await answer(f"ws://127.0.0.1:{port}/v1/realtime", {})
+        questions = {
+            "frames": steady.frames,
+            "pieces": steady.pieces,
+            "bytes": steady.size_bytes,
+            "forget": steady.forget,
+        }
+        await answer(f"ws://127.0.0.1:{port}{PATH}", questions)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else DELTA_MS))
