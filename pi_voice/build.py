@@ -18,9 +18,9 @@ from pi_voice.config import Settings, notices
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
-from pi_voice.core.conversation import Rules
 from pi_voice.core.device import Device
 from pi_voice.core.gestures import Gesture, Timing
+from pi_voice.core.rules import Rules
 from pi_voice.credentials import KeyFile
 from pi_voice.daemon import Daemon, Parts
 from pi_voice.errors import RemoteLinkError
@@ -68,6 +68,7 @@ def device(settings: Settings) -> Device:
         shortest_turn_ms=turn.shortest_turn_ms,
         longest_turn_ms=turn.longest_turn_s * 1000,
         reply_timeout_ms=turn.reply_timeout_s * 1000,
+        idle_hang_up_ms=settings.limits.idle_hang_up_min * 60_000,
         remote_unmute=settings.privacy.remote_unmute,
     )
     return Device(activation(settings), rules, bindings(settings))

@@ -6,9 +6,9 @@ from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action
 from pi_voice.core.activation import Activation, PushToTalk
-from pi_voice.core.conversation import Rules
 from pi_voice.core.device import Device
 from pi_voice.core.events import Event, LinkFault
+from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
 
 FRAME = b"\x01\x00" * 480

@@ -5,9 +5,10 @@ import pytest
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.activation import PushToTalk
-from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER, Rules
-from pi_voice.core.device import Device
+from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER
+from pi_voice.core.device import IDLE_TIMER, Device
 from pi_voice.core.events import Event
+from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
 from tests.histories import (
     DOWN,
@@ -247,8 +248,8 @@ def test_a_press_while_offline_says_so_at_once() -> None:
 
 def test_a_press_with_a_refused_key_says_so_at_once() -> None:
     made = device()
-    assert shown(feed(made, REFUSED)) == ["refused"]
-    assert sounds(feed(made, press(9.0))) == ["refused"]
+    assert shown(feed(made, REFUSED)) == ["key_refused"]
+    assert sounds(feed(made, press(9.0))) == ["key_refused"]
 
 
 def test_speech_before_the_first_session_is_kept_for_it() -> None:
@@ -341,13 +342,13 @@ def test_a_refused_key_stays_shown_however_long_it_lasts(before: tuple[Event, ..
     feed(made, *before, REFUSED)
     actions = feed(made, ev.TimerFired(OUTAGE_TIMER), press(9.0))
     assert shown(actions) == []
-    assert sounds(actions) == ["refused"]
+    assert sounds(actions) == ["key_refused"]
 
 
 def test_a_key_that_is_refused_in_mid_turn_is_told_at_once() -> None:
     made = online()
     feed(made, press(1.0), ev.MicOpened(), heard(1.05, 20))
-    assert sounds(feed(made, REFUSED)) == ["refused"]
+    assert sounds(feed(made, REFUSED)) == ["key_refused"]
 
 
 def test_a_box_that_was_refused_and_is_now_without_network_says_so() -> None:
@@ -359,7 +360,7 @@ def test_a_box_that_was_refused_and_is_now_without_network_says_so() -> None:
 def test_a_used_up_quota_has_its_own_sound() -> None:
     made = device()
     feed(made, ev.LinkDown(ev.LinkFault.QUOTA, "nothing left"))
-    assert sounds(feed(made, press(9.0))) == ["quota"]
+    assert sounds(feed(made, press(9.0))) == ["quota_spent"]
 
 
 def test_a_question_that_is_asked_again_has_its_whole_time() -> None:
@@ -453,3 +454,115 @@ def test_a_reply_that_the_speaker_lost_is_not_played_on_from_its_middle() -> Non
     late = feed(made, audio("r1", "i1"), ev.ReplyEnded("r1", "completed"))
     assert do.Play not in kinds(late)
     assert turn(made) is Turn.IDLE
+
+
+# Sleep, budget, and what others let the box say
+
+SLEEPY = Rules(idle_hang_up_ms=60_000.0)
+
+
+def asleep() -> Device:
+    made = online(rules=SLEEPY)
+    made.handle(ev.TimerFired(IDLE_TIMER))
+    return made
+
+
+def test_the_line_is_closed_when_nobody_talks_for_long() -> None:
+    made = device(rules=SLEEPY)
+    assert timers(feed(made, UP))[IDLE_TIMER] == 60_000.0
+    actions = feed(made, ev.TimerFired(IDLE_TIMER))
+    assert kinds(actions) == [do.HangUp, do.Show]
+    assert shown(actions) == ["asleep"]
+
+
+def test_a_conversation_starts_the_wait_for_silence_again() -> None:
+    made = online(rules=SLEEPY)
+    assert do.StopTimer(IDLE_TIMER) in feed(made, press(1.0))
+    feed(made, ev.MicOpened(), heard(1.05, 50), release(2.0), heard(2.05, 10))
+    feed(made, ev.ReplyStarted("r1"), audio(), ev.ReplyEnded("r1", "completed"))
+    ended = feed(made, ev.PlaybackEnded("i1", 200.0, interrupted=False))
+    assert timers(ended) == {IDLE_TIMER: 60_000.0}
+
+
+def test_a_box_that_may_not_sleep_never_does() -> None:
+    made = device()
+    assert IDLE_TIMER not in timers(feed(made, UP, *QUESTION))
+
+
+def test_what_is_said_to_a_sleeping_box_is_heard_whole() -> None:
+    made = asleep()
+    actions = feed(made, *QUESTION[:3])
+    assert kinds(actions)[0] is do.WakeUp
+    assert sent(actions) == b""
+    assert sent(feed(made, UP)) == FRAME * 50
+
+
+def test_a_box_that_cannot_be_woken_says_so() -> None:
+    made = asleep()
+    assert OUTAGE_TIMER in timers(feed(made, *QUESTION))
+    assert sounds(feed(made, DOWN, ev.TimerFired(OUTAGE_TIMER))) == ["no_network"]
+    assert turn(made) is Turn.IDLE
+
+
+def test_news_of_the_link_do_not_wake_a_sleeping_box() -> None:
+    made = asleep()
+    assert kinds(feed(made, UP, DOWN, REFUSED)) == []
+    assert kinds(feed(made, ev.ReplyStarted("r9"), audio("r9"))) == [do.CancelReply]
+
+
+def test_a_spent_budget_refuses_the_turn_with_its_own_words() -> None:
+    made = online()
+    feed(made, ev.BudgetChanged("the day's 120 minutes are used up"))
+    actions = feed(made, press(1.0))
+    assert kinds(actions) == [do.PlaySound]
+    assert sounds(actions) == ["budget_spent"]
+
+
+def test_a_budget_that_ends_in_mid_turn_ends_the_turn() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50))
+    actions = feed(made, ev.BudgetChanged("the hour's 30 minutes are used up"))
+    assert do.DiscardTurn in kinds(actions)
+    assert sounds(actions) == ["budget_spent"]
+
+
+def test_the_last_reply_that_was_paid_for_is_heard() -> None:
+    made = speaking()
+    actions = feed(made, ev.BudgetChanged("the day's 2.00 USD are used up"))
+    assert do.StopPlayback not in kinds(actions)
+    assert turn(made) is Turn.SPEAKING
+
+
+def test_a_new_day_gives_new_turns() -> None:
+    made = online()
+    feed(made, ev.BudgetChanged("the day"), ev.BudgetChanged())
+    feed(made, press(1.0))
+    assert turn(made) is Turn.LISTENING
+
+
+def test_a_text_from_outside_is_spoken() -> None:
+    assert kinds(feed(online(), ev.Say("dinner"))) == [do.PrepareSpeaker, do.Say]
+
+
+def test_a_text_from_outside_wakes_the_box() -> None:
+    made = asleep()
+    assert kinds(feed(made, ev.Say("dinner")))[0] is do.WakeUp
+    assert do.Say("dinner") in feed(made, UP)
+
+
+def test_a_text_from_outside_never_speaks_over_the_user() -> None:
+    made = online()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50))
+    assert kinds(feed(made, ev.Say("dinner"))) == [do.Warn]
+    assert turn(made) is Turn.LISTENING
+
+
+@pytest.mark.parametrize("change", [ev.NetworkUp(), ev.ClockSet()])
+def test_a_change_around_the_box_hurries_the_link(change: Event) -> None:
+    assert kinds(feed(device(), change)) == [do.RetryLink]
+
+
+def test_a_lost_speaker_is_shown_until_it_is_back() -> None:
+    made = online()
+    assert shown(feed(made, ev.SpeakerLost("unplugged"))) == ["no_speaker"]
+    assert shown(feed(made, ev.SpeakerOpened())) == ["idle"]

@@ -16,9 +16,10 @@ from pi_voice.core.actions import Action, Pattern
 from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
 from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER, USER
-from pi_voice.core.device import Device
+from pi_voice.core.device import IDLE_TIMER, Device
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Gesture
+from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
 from tests.histories import DOWN, REFUSED, UP, audio, feed, heard, kinds, press, release, sent, turn
 
@@ -38,6 +39,7 @@ DEVICES: dict[str, Callable[[], Device]] = WITH_TAPS | {
     "toggle": lambda: Device(Toggle()),
     "voice": lambda: Device(VoiceActivated()),
     "voice over replies": lambda: Device(VoiceActivated(over_replies=True)),
+    "falls asleep": lambda: Device(PushToTalk(), Rules(idle_hang_up_ms=1000.0)),
 }
 
 # Histories: single events, and short scenes so that most of them hold whole conversations
@@ -80,12 +82,13 @@ OVER = (*BEGINNING, *TAP)
 FREED = (
     ev.ButtonEdge(pressed=False, at_s=0.0, button=MUTE_SWITCH),
     ev.Cue(Wish.UNMUTE, 0.0, local=True),
+    ev.BudgetChanged(),
     release(),
     UP,
 )
 TIMERS = (
     *(TURN_TIMER, TAIL_TIMER, REPLY_TIMER, OUTAGE_TIMER),
-    *("talk.limit", "talk.rest", "talk.again", "mute.rest", "mute_switch.rest"),
+    *("talk.limit", "talk.rest", "talk.again", "mute.rest", "mute_switch.rest", IDLE_TIMER),
 )
 BOTH = (True, False)
 SINGLE: tuple[Event, ...] = (
@@ -93,6 +96,8 @@ SINGLE: tuple[Event, ...] = (
     *(heard(0.0, n, speech=speech) for n in (1, 3, 5, 6) for speech in BOTH),
     *(ev.Cue(wish, 0.0, local) for wish in Wish for local in BOTH),
     *(ev.MicOpened(), ev.MicClosed(), ev.MicLost("gone"), ev.SpeakerLost("gone")),
+    *(ev.SpeakerOpened(), ev.NetworkUp(), ev.ClockSet(), ev.Used(), ev.Remembered()),
+    *(ev.BudgetChanged("the day"), ev.BudgetChanged(), ev.Say("hello")),
     *(UP, UP, DOWN, DOWN, REFUSED, ev.AudioDropped(), ev.TurnRefused("no")),
     ev.ReplyStarted(NEW),
     *(audio(reply) for reply in (LAST, OLD, NEXT)),
@@ -100,6 +105,14 @@ SINGLE: tuple[Event, ...] = (
     *(ev.ReplyEnded(r, status) for r in (LAST, OLD) for status in ("completed", "failed")),
     *(ev.PlaybackEnded(r, 10.0, interrupted=cut) for r in (LAST, OLD) for cut in BOTH),
     *map(ev.TimerFired, TIMERS),
+)
+BEFORE_A_REFUSAL = (
+    Pattern.KEY_REFUSED,
+    Pattern.MUTED,
+    Pattern.NO_MICROPHONE,
+    Pattern.NO_SPEAKER,
+    Pattern.SPEAKING,
+    Pattern.BUDGET_SPENT,
 )
 REFUSAL = (REFUSED, ev.TimerFired(OUTAGE_TIMER))
 OFTEN: list[tuple[Event, ...]] = [HELD, HELD, TAPPED, TAPPED, SPOKEN]
@@ -431,13 +444,17 @@ def test_the_handle_is_wanted_only_when_somebody_may_be_heard(
 def test_a_refusal_is_shown_until_the_link_tells_otherwise(
     device: Callable[[], Device], scenes: list[Scene]
 ) -> None:
-    refused = False
+    refused = asleep = False
     light = Pattern.STARTING
     for step in moments(device, scenes):
         if isinstance(step.event, ev.LinkUp | ev.LinkDown):
             refused = step.event == REFUSED
+        for action in step.actions:
+            if isinstance(action, do.HangUp | do.WakeUp):
+                asleep = isinstance(action, do.HangUp)
+        refused = refused and not asleep
         light = next((a.pattern for a in step.actions if isinstance(a, do.Show)), light)
         if refused:
-            assert light in (Pattern.REFUSED, Pattern.MUTED, Pattern.FAULT, Pattern.SPEAKING)
+            assert light in BEFORE_A_REFUSAL
         else:
-            assert light is not Pattern.REFUSED
+            assert light is not Pattern.KEY_REFUSED

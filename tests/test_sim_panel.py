@@ -155,7 +155,7 @@ async def test_who_waits_in_vain_learns_what_was_shown_instead() -> None:
     async with SimLeds() as leds:
         as_port = leds
         as_port.show(Pattern.STARTING)
-        as_port.show(Pattern.OFFLINE)
+        as_port.show(Pattern.NO_NETWORK)
         with pytest.raises(TimeoutError) as caught:
             await leds.shows(Pattern.IDLE, within_s=5)
         assert str(caught.value) == (

@@ -1,9 +1,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
-from pi_voice.core.actions import Pattern
-from pi_voice.core.states import TRANSITIONS, Connection, Mic, Step, Turn, pattern
+import pytest
+
+from pi_voice.core.actions import Pattern, Sound
+from pi_voice.core.failures import Failure
+from pi_voice.core.states import TRANSITIONS, Condition, Connection, Mic, Step, Turn, pattern
+
+
+def conditions(*, muted: bool = False) -> Iterator[Condition]:
+    troubles = (None, *Failure)
+    every = itertools.product(Turn, Connection, Mic, troubles, (False, True))
+    for turn, connection, mic, trouble, speaker_lost in every:
+        if (connection is Connection.FAILING) <= (trouble is not None):
+            yield Condition(turn, connection, mic, muted, trouble, speaker_lost)
 
 
 def test_every_state_can_be_reached_and_left() -> None:
@@ -16,21 +28,37 @@ def test_every_waiting_state_can_be_dropped() -> None:
 
 
 def test_mute_is_shown_before_everything_else() -> None:
-    for turn, connection, mic in itertools.product(Turn, Connection, Mic):
-        assert pattern(turn, connection, mic, muted=True) is Pattern.MUTED
+    assert {pattern(box) for box in conditions(muted=True)} == {Pattern.MUTED}
 
 
 def test_listening_is_shown_only_while_the_handle_is_open() -> None:
-    for turn, connection, mic in itertools.product(Turn, Connection, Mic):
-        if pattern(turn, connection, mic, muted=False) is Pattern.LISTENING:
-            assert mic is Mic.OPEN
+    listening = [box for box in conditions() if pattern(box) is Pattern.LISTENING]
+    assert listening
+    assert {box.mic for box in listening} == {Mic.OPEN}
 
 
 def test_a_quiet_box_shows_its_connection() -> None:
-    shown = [pattern(Turn.IDLE, c, Mic.CLOSED, muted=False).value for c in Connection]
-    assert shown == ["starting", "idle", "idle", "offline", "refused"]
+    calm = [c for c in Connection if c is not Connection.FAILING]
+    shown = [pattern(Condition(Turn.IDLE, c, Mic.CLOSED)).value for c in calm]
+    assert shown == ["starting", "idle", "idle", "asleep"]
 
 
-def test_a_missing_microphone_is_shown_whatever_the_connection() -> None:
-    for connection in Connection:
-        assert pattern(Turn.IDLE, connection, Mic.LOST, muted=False) is Pattern.FAULT
+@pytest.mark.parametrize("failure", Failure)
+def test_a_quiet_box_shows_why_nobody_would_answer(failure: Failure) -> None:
+    box = Condition(Turn.IDLE, Connection.FAILING, Mic.CLOSED, trouble=failure)
+    assert pattern(box).value == failure.value
+    assert Sound(failure).value == failure.value
+
+
+@pytest.mark.parametrize("connection", Connection)
+def test_a_missing_card_is_shown_whatever_the_connection(connection: Connection) -> None:
+    trouble = Failure.NO_NETWORK if connection is Connection.FAILING else None
+    deaf = Condition(Turn.IDLE, connection, Mic.LOST, trouble=trouble)
+    dumb = Condition(Turn.IDLE, connection, Mic.CLOSED, trouble=trouble, speaker_lost=True)
+    assert pattern(deaf) is Pattern.NO_MICROPHONE
+    assert pattern(dumb) is Pattern.NO_SPEAKER
+
+
+def test_a_reply_that_nobody_hears_does_not_look_like_one() -> None:
+    box = Condition(Turn.SPEAKING, Connection.ONLINE, Mic.CLOSED, speaker_lost=True)
+    assert pattern(box) is Pattern.NO_SPEAKER

@@ -91,6 +91,43 @@ class ReportHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close the session until WakeUp; what was said before is told to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """Open a session again, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLink:
+    """Something changed around the box: do not wait out the pause before the next attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Let the service speak a text.
+
+    Attributes:
+        text: What the box shall say.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep over power cuts whether the box is muted; Remembered follows.
+
+    Attributes:
+        muted: By hand or by wish; a switch is read again at every start.
+    """
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareSpeaker:
     """Open the speaker now: a reply is near."""
 
@@ -126,12 +163,18 @@ class Sound(StrEnum):
     READY = "ready"
     MUTED = "muted"
     UNMUTED = "unmuted"
-    NO_NETWORK = "no_network"
-    NO_MICROPHONE = "no_microphone"
     TOO_LONG = "too_long"
     NO_REPLY = "no_reply"
-    REFUSED = "refused"
-    QUOTA = "quota"
+    NO_MICROPHONE = "no_microphone"
+    NO_SPEAKER = "no_speaker"
+    NO_NETWORK = "no_network"
+    SERVICE_DOWN = "service_down"
+    CLOCK_WRONG = "clock_wrong"
+    CERTIFICATE = "certificate"
+    KEY_REFUSED = "key_refused"
+    QUOTA_SPENT = "quota_spent"
+    BUDGET_SPENT = "budget_spent"
+    MISCONFIGURED = "misconfigured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +186,23 @@ class Pattern(StrEnum):
     """What the status light tells."""
 
     STARTING = "starting"
-    OFFLINE = "offline"
     IDLE = "idle"
     OPENING = "opening"
     LISTENING = "listening"
     THINKING = "thinking"
     SPEAKING = "speaking"
-    MUTED = "muted"
-    REFUSED = "refused"
-    FAULT = "fault"
     ASLEEP = "asleep"
+    MUTED = "muted"
+    NO_MICROPHONE = "no_microphone"
+    NO_SPEAKER = "no_speaker"
+    NO_NETWORK = "no_network"
+    SERVICE_DOWN = "service_down"
+    CLOCK_WRONG = "clock_wrong"
+    CERTIFICATE = "certificate"
+    KEY_REFUSED = "key_refused"
+    QUOTA_SPENT = "quota_spent"
+    BUDGET_SPENT = "budget_spent"
+    MISCONFIGURED = "misconfigured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +261,11 @@ Action = (
     | CancelReply
     | TruncateReply
     | ReportHeard
+    | HangUp
+    | WakeUp
+    | RetryLink
+    | Say
+    | Remember
     | PrepareSpeaker
     | Play
     | EndItem

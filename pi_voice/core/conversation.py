@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Sound
+from pi_voice.core.failures import Failure
+from pi_voice.core.reach import Reach
 from pi_voice.core.replies import Replies
+from pi_voice.core.rules import Rules
 from pi_voice.core.states import TRANSITIONS, Connection, Step, Turn
 from pi_voice.core.utterance import Utterance
-from pi_voice.frames import WIRE, AudioFormat
 
 TURN_TIMER = "longest turn"
 TAIL_TIMER = "tail"
@@ -22,30 +23,6 @@ TAIL_GRACE_MS = 500.0  # two batches of 60 ms and a slow card: then what we have
 OUTAGE_MS = 5000.0  # a question waits this long for the link; longer is told to the user
 USER = (Turn.LISTENING, Turn.ENDING)
 ASSISTANT = (Turn.THINKING, Turn.SPEAKING)
-HOPING = (Connection.STARTING, Connection.WAVERING)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The numbers behind the decisions; the defaults are those of the configuration.
-
-    Attributes:
-        wire: Rate of the link.
-        pre_roll_ms: What was heard before a turn and belongs to it, where the microphone is open.
-        tail_ms: How long capture goes on after the release: words end later than fingers lift.
-        shortest_turn_ms: Less sound than this is no turn (the service refuses under 100 ms).
-        longest_turn_ms: The turn is ended after this.
-        reply_timeout_ms: How long the service may be silent before the turn is given up.
-        remote_unmute: Others than the hands at the box may unmute, too.
-    """
-
-    wire: AudioFormat = WIRE
-    pre_roll_ms: float = 300.0
-    tail_ms: float = 150.0
-    shortest_turn_ms: float = 100.0
-    longest_turn_ms: float = 60_000.0
-    reply_timeout_ms: float = 10_000.0
-    remote_unmute: bool = False
 
 
 class Conversation:
@@ -55,14 +32,12 @@ class Conversation:
 
     Attributes:
         turn: Whose turn it is to speak.
-        connection: What the user can expect of the service.
-        trouble: How it sounds that there is no service, while there is none.
+        reach: Whether a question would be answered now.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.turn = Turn.IDLE
-        self.connection = Connection.STARTING
-        self.trouble = Sound.NO_NETWORK
+        self.reach = Reach()
         self._rules = rules
         self._replies = Replies()
         self._utterance = Utterance(rules.wire)
@@ -73,11 +48,6 @@ class Conversation:
         """The user's turn is captured, and nothing of it is sent before it is certain."""
         return self._held_back and self.turn in USER
 
-    @property
-    def is_unreachable(self) -> bool:
-        """There is no session, and none is near: what is said now would not be answered."""
-        return self.connection in (Connection.OFFLINE, Connection.REFUSED)
-
     # -- the user's turn
 
     def open(self, pre_roll: Iterable[ev.MicFrame], *, held_back: bool = False) -> Iterator[Action]:
@@ -87,10 +57,12 @@ class Conversation:
             pre_roll: What was heard just before.
             held_back: It may turn out to be no turn at all; send nothing before `confirm`.
         """
-        if self.is_unreachable:
+        if trouble := self.reach.trouble:
             yield from self.interrupt()
-            yield do.PlaySound(self.trouble)
+            if not held_back:
+                yield do.PlaySound(Sound(trouble))
             return
+        yield from self.wake()
         if self.turn is not Turn.ENDING:
             self._utterance = Utterance(self._rules.wire, pre_roll)
             self._held_back = held_back
@@ -144,8 +116,9 @@ class Conversation:
             yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
-        if event.name == OUTAGE_TIMER and self.connection in HOPING:
-            yield from self._give_up(Connection.OFFLINE, Sound.NO_NETWORK)
+        if event.name == OUTAGE_TIMER and self.reach.is_hoping:
+            self.reach.give_up()
+            yield from self._break_off()
         elif event.name == TURN_TIMER and self.turn is Turn.LISTENING:
             yield do.PlaySound(Sound.TOO_LONG)
             yield from self._go(Step.CLOSE)
@@ -157,8 +130,7 @@ class Conversation:
             yield do.PlaySound(Sound.NO_REPLY)
 
     def _stream(self) -> Iterator[Action]:
-        online = self.connection is Connection.ONLINE
-        if online and self._utterance.is_whole and not self._held_back:
+        if self.reach.is_online and self._utterance.is_whole and not self._held_back:
             unsent = self._utterance.take_unsent()
             if unsent:
                 yield do.SendAudio(unsent)
@@ -168,7 +140,7 @@ class Conversation:
         if self._held_back or self._utterance.held_ms < self._rules.shortest_turn_ms:
             yield from self._go(Step.DROP)
             return
-        if self.connection is Connection.ONLINE:
+        if self.reach.is_online:
             if not self._utterance.is_whole:
                 yield do.DiscardTurn()
                 yield do.SendTurn(self._utterance.take_whole())
@@ -184,7 +156,9 @@ class Conversation:
     # -- the link
 
     def on_link_up(self, event: ev.LinkUp) -> Iterator[Action]:
-        self.connection = Connection.ONLINE
+        if self.reach.connection is Connection.ASLEEP:
+            return  # it crossed with our hanging up
+        self.reach.up()
         yield do.StopTimer(OUTAGE_TIMER)
         if self.turn in USER and not self._held_back:
             yield do.SendTurn(self._utterance.take_whole())
@@ -209,8 +183,11 @@ class Conversation:
         return do.StartTimer(REPLY_TIMER, upload_ms + self._rules.reply_timeout_ms)
 
     def on_link_down(self, event: ev.LinkDown) -> Iterator[Action]:
-        if self.connection is Connection.ONLINE:
-            self.connection = Connection.WAVERING
+        if self.reach.connection is Connection.ASLEEP:
+            return
+        was_online = self.reach.is_online
+        is_over = self.reach.down(event.fault)
+        if was_online:
             self._utterance.lose()
             for item_id in self._replies.end():
                 yield do.EndItem(item_id)
@@ -218,21 +195,41 @@ class Conversation:
                 self._replies.ask()
             yield from self._leave_when_silent()
             yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
-        if event.fault not in (ev.LinkFault.NETWORK, ev.LinkFault.SERVICE):
-            yield from self._give_up(Connection.REFUSED, _REFUSALS.get(event.fault, Sound.REFUSED))
-        elif self.connection is Connection.REFUSED:
-            yield from self._give_up(Connection.OFFLINE, Sound.NO_NETWORK)
+        if is_over:
+            yield from self._break_off()
 
-    def _give_up(self, connection: Connection, trouble: Sound) -> Iterator[Action]:
-        """The link stays away: say so instead of keeping the question any longer."""
-        self.connection, self.trouble = connection, trouble
-        if self.turn in (*USER, Turn.THINKING):
+    def on_budget_changed(self, event: ev.BudgetChanged) -> Iterator[Action]:
+        self.reach.budget_spent = bool(event.reason)
+        if event.reason:
+            yield do.Warn(f"{Failure.BUDGET_SPENT}: {event.reason}")
+            if self.turn in USER:
+                yield from self._break_off()
+
+    def _break_off(self) -> Iterator[Action]:
+        """Nobody will answer: say so instead of keeping the question any longer."""
+        if self.turn in (*USER, Turn.THINKING) and (trouble := self.reach.trouble):
             yield from self._go(Step.DROP)
-            yield do.PlaySound(trouble)
+            yield do.PlaySound(Sound(trouble))
+
+    def hang_up(self) -> Iterator[Action]:
+        """Close the session until somebody talks; what runs is forgotten."""
+        yield from self.drop()
+        if self.reach.is_online or self.reach.is_hoping:
+            self._replies.cut()
+            self.reach.sleep()
+            yield do.StopTimer(OUTAGE_TIMER)
+            yield do.HangUp()
+
+    def wake(self) -> Iterator[Action]:
+        """Somebody needs the session that was closed."""
+        if self.reach.connection is Connection.ASLEEP:
+            self.reach.wake()
+            yield do.WakeUp()
+            yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
 
     def on_audio_dropped(self, event: ev.AudioDropped) -> Iterator[Action]:
         self._utterance.lose()
-        if self.turn is Turn.THINKING and self.connection is Connection.ONLINE:
+        if self.turn is Turn.THINKING and self.reach.is_online:
             yield do.CancelReply()
             self._replies.cut()
             self._replies.ask()
@@ -246,7 +243,7 @@ class Conversation:
     # -- the reply
 
     def on_reply_started(self, event: ev.ReplyStarted) -> Iterator[Action]:
-        if self.turn in USER:
+        if self.turn in USER or self.reach.connection is Connection.ASLEEP:
             self._replies.refuse(event.reply_id)
             yield do.CancelReply()
             return
@@ -336,7 +333,6 @@ class Conversation:
         self._replies.cut()
 
 
-_REFUSALS = {ev.LinkFault.QUOTA: Sound.QUOTA}
 _TIMERS = {
     Turn.LISTENING: TURN_TIMER,
     Turn.ENDING: TAIL_TIMER,

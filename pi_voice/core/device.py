@@ -11,12 +11,15 @@ from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern, Sound
 from pi_voice.core.activation import Activation, Press, Release
 from pi_voice.core.buttons import Asked, Bindings, Buttons, Hands, MuteSwitched
-from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversation, Rules
+from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversation
 from pi_voice.core.events import Event, Wish
+from pi_voice.core.failures import Failure
 from pi_voice.core.gestures import Stuck
-from pi_voice.core.states import Connection, Mic, Turn, pattern
+from pi_voice.core.rules import Rules
+from pi_voice.core.states import Condition, Mic, Turn, pattern
 from pi_voice.frames import FRAME_MS
 
+IDLE_TIMER = "idle"
 COMPLAINT_TIMER = "complaint"
 COMPLAINT_MS = 30_000.0  # a television talks all evening
 
@@ -43,6 +46,10 @@ class Device:
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
         self._mic = Mic.CLOSED
         self._mic_wanted = False
+        self._speaker_lost = False
+        self._mute_told = True
+        self._to_say = ""
+        self._waits_to_sleep = False
         self._complained = False
         self._shown: Pattern | None = None
         talk = self._conversation
@@ -55,6 +62,13 @@ class Device:
             ev.MicOpened: self._on_mic_opened,
             ev.MicClosed: self._on_mic_closed,
             ev.MicLost: self._on_mic_lost,
+            ev.SpeakerLost: self._on_speaker_lost,
+            ev.SpeakerOpened: self._on_speaker_back,
+            ev.PlaybackStarted: self._on_speaker_back,
+            ev.NetworkUp: self._on_change_around,
+            ev.ClockSet: self._on_change_around,
+            ev.Say: self._on_say,
+            ev.Remembered: self._on_remembered,
             ev.LinkUp: talk.on_link_up,
             ev.LinkDown: talk.on_link_down,
             ev.AudioDropped: talk.on_audio_dropped,
@@ -63,6 +77,7 @@ class Device:
             ev.ReplyAudio: talk.on_reply_audio,
             ev.ReplyAudioEnded: talk.on_reply_audio_ended,
             ev.ReplyEnded: talk.on_reply_ended,
+            ev.BudgetChanged: talk.on_budget_changed,
             ev.PlaybackEnded: talk.on_playback_ended,
             ev.PlaybackFull: talk.on_playback_full,
         }
@@ -76,6 +91,19 @@ class Device:
     def turn(self) -> Turn:
         """Whose turn it is to speak."""
         return self._conversation.turn
+
+    @property
+    def condition(self) -> Condition:
+        """Everything that the light and a report show of it."""
+        reach = self._conversation.reach
+        return Condition(
+            self.turn,
+            reach.connection,
+            self._mic,
+            muted=self.muted,
+            trouble=reach.trouble,
+            speaker_lost=self._speaker_lost,
+        )
 
     def handle(self, event: Event) -> list[Action]:
         """Decide what to do about one event; all of it is decided when this returns."""
@@ -99,6 +127,8 @@ class Device:
     def _on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
         if event.name == COMPLAINT_TIMER:
             self._complained = False
+        elif event.name == IDLE_TIMER:
+            yield from self._conversation.hang_up()
         yield from self._conversation.on_timer(event)
         for touch in self._buttons.timer(event.name):
             yield from self._on_hand(touch)
@@ -135,10 +165,7 @@ class Device:
     def _on_asked(self, asked: Asked) -> Iterator[Action]:
         """A gesture is certain."""
         if asked.wish is Wish.TALK:
-            if self._conversation.is_held_back:
-                yield from self._conversation.confirm()
-            elif not self._buttons.is_sure and self._activation.outlasts_release:
-                yield from self._grant(Wish.DONE, asked.at_s, self._rules.tail_ms)
+            yield from self._on_certain(asked.at_s)
             return
         if self._conversation.is_held_back:
             yield from self._conversation.drop()
@@ -146,6 +173,18 @@ class Device:
             yield from self._unmute()
         else:
             yield from self._on_cue(ev.Cue(asked.wish, asked.at_s, local=True))
+
+    def _on_certain(self, at_s: float) -> Iterator[Action]:
+        """What was pressed a moment ago is the wish to talk, or to be done."""
+        trouble = self._conversation.reach.trouble
+        if self._conversation.is_held_back:
+            yield from self._conversation.confirm()
+        elif self._buttons.is_sure:
+            return
+        elif self._activation.outlasts_release and self.turn is Turn.LISTENING:
+            yield from self._grant(Wish.DONE, at_s, self._rules.tail_ms)
+        elif trouble:
+            yield do.PlaySound(Sound(trouble))
 
     def _on_cue(self, event: ev.Cue) -> Iterator[Action]:
         if event.wish is Wish.MUTE:
@@ -167,15 +206,25 @@ class Device:
         yield from self._change_mute(asked=False, switched_off=self._switched_off)
 
     def _change_mute(self, *, asked: bool, switched_off: bool) -> Iterator[Action]:
-        was_muted = self.muted
+        was_muted, was_asked = self.muted, self._asked_to_mute
         self._asked_to_mute, self._switched_off = asked, switched_off
-        if self.muted is was_muted:
-            return
-        if self.muted:
+        if self.muted and not was_muted:
             self._pre_roll.clear()
             yield from self._conversation.mute()
             yield from self._settle()
-        yield do.PlaySound(Sound.MUTED if self.muted else Sound.UNMUTED)
+        if asked is not was_asked:
+            yield do.Remember(asked)
+        if self.muted is was_muted:
+            return
+        self._mute_told = not (self.muted and asked)
+        if self._mute_told:
+            yield do.PlaySound(Sound.MUTED if self.muted else Sound.UNMUTED)
+
+    def _on_remembered(self, _: ev.Remembered) -> Iterator[Action]:
+        """Only now the promise holds that not even a power cut unmutes the box."""
+        if not self._mute_told and self.muted:
+            yield do.PlaySound(Sound.MUTED)
+        self._mute_told = True
 
     def _grant(self, wish: Wish, at_s: float, tail_ms: float = 0.0) -> Iterator[Action]:
         if wish is Wish.TALK:
@@ -185,7 +234,7 @@ class Device:
         elif wish is Wish.INTERRUPT:
             yield from self._conversation.interrupt()
         elif wish is Wish.HANG_UP:
-            yield from self._conversation.drop()
+            yield from self._conversation.hang_up()
 
     def _talk(self, *, held_back: bool = False) -> Iterator[Action]:
         if self.turn is not Turn.LISTENING:
@@ -196,21 +245,25 @@ class Device:
 
     def _talk_hands_free(self) -> Iterator[Action]:
         """Somebody talks, maybe not to us: why there is no answer is not told at every word."""
-        if not self._conversation.is_unreachable:
+        trouble = self._conversation.reach.trouble
+        if trouble is None:
             yield from self._talk()
         elif not self._complained:
             self._complained = True
             yield do.StartTimer(COMPLAINT_TIMER, COMPLAINT_MS)
-            yield do.PlaySound(self._conversation.trouble)
+            yield do.PlaySound(Sound(trouble))
 
     def _status(self) -> Sound:
         if self.muted:
             return Sound.MUTED
         if self._mic is Mic.LOST:
             return Sound.NO_MICROPHONE
-        if self._conversation.connection is Connection.ONLINE:
-            return Sound.READY
-        return self._conversation.trouble
+        if self._speaker_lost:
+            return Sound.NO_SPEAKER
+        reach = self._conversation.reach
+        if reach.is_hoping:
+            return Sound.NO_NETWORK
+        return Sound(reach.trouble) if reach.trouble else Sound.READY
 
     # -- the microphone
 
@@ -246,6 +299,28 @@ class Device:
         yield do.ShowMic(is_open=False)
         yield from self._conversation.lose_microphone()
 
+    # -- the speaker, and what goes on around the box
+
+    def _on_speaker_lost(self, event: ev.SpeakerLost) -> Iterator[Action]:
+        self._speaker_lost = True
+        yield do.Warn(f"{Failure.NO_SPEAKER}: {event.reason}")
+
+    def _on_speaker_back(self, _: ev.SpeakerOpened | ev.PlaybackStarted) -> Iterator[Action]:
+        self._speaker_lost = False
+        yield from ()
+
+    def _on_change_around(self, _: ev.NetworkUp | ev.ClockSet) -> Iterator[Action]:
+        yield do.RetryLink()
+
+    def _on_say(self, event: ev.Say) -> Iterator[Action]:
+        """Speak a text, over a reply if need be, but never over the user."""
+        if self.turn in USER or self._conversation.reach.trouble:
+            yield do.Warn("a text was not spoken: somebody talks, or the service is away")
+            return
+        yield from self._conversation.interrupt()
+        yield from self._conversation.wake()
+        self._to_say = event.text
+
     # -- what follows from the state
 
     def _settle(self) -> Iterator[Action]:
@@ -256,7 +331,17 @@ class Device:
         if wanted is not self._mic_wanted:
             self._mic_wanted = wanted
             yield do.OpenMic() if wanted else do.CloseMic()
-        shown = pattern(self.turn, self._conversation.connection, self._mic, muted=self.muted)
+        online = self._conversation.reach.is_online
+        if self._to_say and online and not in_turn:
+            yield do.PrepareSpeaker()
+            yield do.Say(self._to_say)
+            self._to_say = ""
+        waits = bool(self._rules.idle_hang_up_ms) and online and self.turn is Turn.IDLE
+        if waits is not self._waits_to_sleep:
+            self._waits_to_sleep = waits
+            after_ms = self._rules.idle_hang_up_ms
+            yield do.StartTimer(IDLE_TIMER, after_ms) if waits else do.StopTimer(IDLE_TIMER)
+        shown = pattern(self.condition)
         if shown is not self._shown:
             self._shown = shown
             yield do.Show(shown)

@@ -44,11 +44,7 @@ class MicClosed:
 
 @dataclass(frozen=True, slots=True)
 class MicLost:
-    """There is no capture handle although we want one; the microphone keeps trying by itself.
-
-    Attributes:
-        reason: One sentence for the operator, with the fix.
-    """
+    """There is no capture handle although we want one; the microphone keeps trying."""
 
     reason: str
 
@@ -144,13 +140,14 @@ class PlaybackFull:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerLost:
-    """Nothing can be heard although we play; the speaker keeps trying by itself.
-
-    Attributes:
-        reason: One sentence for the operator, with the fix.
-    """
+    """Nothing can be heard although we play; the speaker keeps trying, and says why it fails."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerOpened:
+    """The speaker's card is open; after SpeakerLost it says that all is well again."""
 
 
 # -- the link to the service
@@ -249,6 +246,58 @@ class AudioDropped:
     """The uplink was too slow: a part of the turn that is being sent was lost on the way out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one response cost, in tokens; those the service remembered are in no other number."""
+
+    text_in: int = 0
+    text_cached: int = 0
+    text_out: int = 0
+    audio_in: int = 0
+    audio_cached: int = 0
+    audio_out: int = 0
+
+
+# -- what goes on around the box
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkUp:
+    """The kernel has a link or an address that it had not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The clock was set by somebody who knows the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetChanged:
+    """What the owner allows to be spent is used up, or there is some again.
+
+    Attributes:
+        reason: One sentence with the limit; empty when turns are allowed again.
+    """
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Somebody at the control socket wants the box to speak.
+
+    Attributes:
+        text: What.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was asked to be remembered outlives a power cut from now on, or cannot be kept."""
+
+
 # -- life and time
 
 
@@ -270,31 +319,9 @@ class TimerFired:
     name: str
 
 
-Event = (
-    MicHeard
-    | MicOpened
-    | MicClosed
-    | MicLost
-    | ButtonEdge
-    | Cue
-    | PlaybackStarted
-    | PlaybackEnded
-    | PlaybackFull
-    | SpeakerLost
-    | LinkUp
-    | LinkDown
-    | ReplyStarted
-    | ReplyAudio
-    | ReplyAudioEnded
-    | ReplyEnded
-    | TurnRefused
-    | AudioDropped
-    | Started
-    | TimerFired
-)
 MicEvent = MicOpened | MicClosed | MicLost
 PlaybackReport = PlaybackStarted | PlaybackEnded | PlaybackFull
-SpeakerEvent = PlaybackReport | SpeakerLost
+SpeakerEvent = PlaybackReport | SpeakerLost | SpeakerOpened
 LinkEvent = (
     LinkUp
     | LinkDown
@@ -304,4 +331,20 @@ LinkEvent = (
     | ReplyEnded
     | TurnRefused
     | AudioDropped
+    | Used
+)
+Surrounding = NetworkUp | ClockSet
+Event = (
+    MicHeard
+    | MicEvent
+    | ButtonEdge
+    | Cue
+    | SpeakerEvent
+    | LinkEvent
+    | Surrounding
+    | BudgetChanged
+    | Say
+    | Remembered
+    | Started
+    | TimerFired
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pi_voice.core.actions import Pattern
+from pi_voice.core.failures import Failure
 
 
 class Turn(StrEnum):
@@ -47,8 +49,8 @@ class Connection(StrEnum):
     STARTING = "starting"  # no session yet since the start, and not long enough to worry
     ONLINE = "online"  # a session is open and acknowledged
     WAVERING = "wavering"  # lost a moment ago: what is spoken now is kept and sent later
-    OFFLINE = "offline"  # lost for longer than a question is kept
-    REFUSED = "refused"  # the key, the quota or our configuration is not accepted
+    ASLEEP = "asleep"  # hung up because nobody talked; opens with the next turn
+    FAILING = "failing"  # away for longer than a question is kept, or not accepted
 
 
 class Mic(StrEnum):
@@ -59,25 +61,45 @@ class Mic(StrEnum):
     LOST = "lost"  # wanted, and not to be had
 
 
-def pattern(turn: Turn, connection: Connection, mic: Mic, *, muted: bool) -> Pattern:
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """All that the status light is a function of.
+
+    Attributes:
+        trouble: Why nobody would answer now; None if somebody would.
+        speaker_lost: What is said cannot be heard.
+    """
+
+    turn: Turn
+    connection: Connection
+    mic: Mic
+    muted: bool = False
+    trouble: Failure | None = None
+    speaker_lost: bool = False
+
+
+def pattern(box: Condition) -> Pattern:
     """What the status light shows: mute before all, then turn, faults, connection."""
-    if muted:
+    if box.muted:
         return Pattern.MUTED
-    if turn in (Turn.LISTENING, Turn.ENDING):
-        return Pattern.LISTENING if mic is Mic.OPEN else Pattern.OPENING
-    if turn is Turn.SPEAKING:
+    if box.turn in (Turn.LISTENING, Turn.ENDING):
+        return Pattern.LISTENING if box.mic is Mic.OPEN else Pattern.OPENING
+    if box.turn is Turn.SPEAKING and not box.speaker_lost:
         return Pattern.SPEAKING
-    if mic is Mic.LOST:
-        return Pattern.FAULT
-    if turn is Turn.THINKING:
+    if box.mic is Mic.LOST:
+        return Pattern.NO_MICROPHONE
+    if box.speaker_lost:
+        return Pattern.NO_SPEAKER
+    if box.turn is Turn.THINKING:
         return Pattern.THINKING
-    return _CONNECTION_PATTERNS[connection]
+    if box.trouble is not None:
+        return Pattern(box.trouble)
+    return _CONNECTION_PATTERNS[box.connection]
 
 
 _CONNECTION_PATTERNS = {
     Connection.STARTING: Pattern.STARTING,
     Connection.ONLINE: Pattern.IDLE,
     Connection.WAVERING: Pattern.IDLE,  # a press works; most losses are over before it comes
-    Connection.OFFLINE: Pattern.OFFLINE,
-    Connection.REFUSED: Pattern.REFUSED,
+    Connection.ASLEEP: Pattern.ASLEEP,
 }

@@ -1,0 +1,75 @@
+"""Whether a question would be answered now, and if not, why."""
+
+from __future__ import annotations
+
+from pi_voice.core.events import LinkFault
+from pi_voice.core.failures import Failure
+from pi_voice.core.states import Connection
+
+HOPING = (Connection.STARTING, Connection.WAVERING)
+PASSING = (LinkFault.NETWORK, LinkFault.SERVICE)  # most are over before anybody notices
+FAILURES = {
+    LinkFault.NETWORK: Failure.NO_NETWORK,
+    LinkFault.SERVICE: Failure.SERVICE_DOWN,
+    LinkFault.REFUSED: Failure.KEY_REFUSED,
+    LinkFault.QUOTA: Failure.QUOTA_SPENT,
+    LinkFault.CLOCK: Failure.CLOCK_WRONG,
+    LinkFault.CERTIFICATE: Failure.CERTIFICATE,
+    LinkFault.CONFIG: Failure.MISCONFIGURED,
+}
+
+
+class Reach:
+    """The connection as its user meets it, and the budget that may forbid to use it.
+
+    Attributes:
+        connection: What the user can expect of the service.
+        budget_spent: The owner allows no turn for now.
+    """
+
+    def __init__(self) -> None:
+        self.connection = Connection.STARTING
+        self.budget_spent = False
+        self._failure = Failure.NO_NETWORK
+
+    @property
+    def is_online(self) -> bool:
+        return self.connection is Connection.ONLINE
+
+    @property
+    def is_hoping(self) -> bool:
+        """A session is near: what is said now is kept for it."""
+        return self.connection in HOPING
+
+    @property
+    def trouble(self) -> Failure | None:
+        """Why what is said now would not be answered; None if it would."""
+        if self.budget_spent:
+            return Failure.BUDGET_SPENT
+        return self._failure if self.connection is Connection.FAILING else None
+
+    def up(self) -> None:
+        """A session is open; the next trouble is a new one."""
+        self.connection = Connection.ONLINE
+        self._failure = Failure.NO_NETWORK
+
+    def down(self, fault: LinkFault) -> bool:
+        """There is no session; True if that is no longer hoped to pass."""
+        self._failure = FAILURES[fault]
+        if self.is_online:
+            self.connection = Connection.WAVERING
+        if fault not in PASSING:
+            self.connection = Connection.FAILING
+        return self.connection is Connection.FAILING
+
+    def give_up(self) -> None:
+        """It takes longer than a question is kept."""
+        self.connection = Connection.FAILING
+
+    def sleep(self) -> None:
+        """Nobody talks: the session is closed until somebody does."""
+        self.connection = Connection.ASLEEP
+
+    def wake(self) -> None:
+        """Somebody talks: a session comes soon."""
+        self.connection = Connection.WAVERING
