@@ -13,6 +13,7 @@ from pi_voice import __version__
 from pi_voice.errors import ConfigError, PiVoiceError, UsageError
 
 if TYPE_CHECKING:
+    from pi_voice import remote
     from pi_voice.config import Settings
 
 CONFIG = Path("/etc/pi-voice/config.toml")
@@ -66,7 +67,33 @@ def _parser() -> argparse.ArgumentParser:
         "--service", action="store_true", help="check: try the service with the key and settings"
     )
     config.set_defaults(verb=_config)
+    _add_remote(verbs)
     return parser
+
+
+def _add_remote(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
+
+    status = verbs.add_parser("status", parents=[where], help="how things stand at the box")
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    status.set_defaults(verb=_status)
+
+    mute = verbs.add_parser("mute", parents=[where], help="close the microphone")
+    mute.add_argument("--verify", action="store_true", help="show that nobody holds it open")
+    mute.set_defaults(verb=_mute)
+
+    for word, what in (("unmute", "end the mute"), ("interrupt", "silence the box")):
+        verbs.add_parser(word, parents=[where], help=what).set_defaults(verb=_wish, word=word)
+
+    say = verbs.add_parser("say", parents=[where], help="let the box speak a text")
+    say.add_argument("text", nargs="+", metavar="TEXT")
+    say.set_defaults(verb=_wish, word="say")
+
+    logs = verbs.add_parser("logs", parents=[where], help="the last lines of the box's log")
+    logs.add_argument("-n", type=_count, default=50, metavar="N", help="instead of the last 50")
+    logs.add_argument("--last-run", action="store_true", help="of the run that ended abnormally")
+    logs.set_defaults(verb=_logs)
 
 
 def _add_demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,6 +113,12 @@ def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 2**16:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -127,6 +160,37 @@ def _calibrate(options: argparse.Namespace) -> int:
         f"{line}\n" for line in calibration.lines(build_audio.calibrate(settings))
     )
     return 0
+
+
+def _box(options: argparse.Namespace) -> remote.Box:
+    from pi_voice import remote
+
+    return remote.Box.configured(options.config or CONFIG, required=options.config is not None)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from pi_voice import remote
+
+    return remote.show_status(_box(options), as_json=options.json)
+
+
+def _mute(options: argparse.Namespace) -> int:
+    from pi_voice import remote
+
+    return remote.mute(_box(options), verify=options.verify)
+
+
+def _wish(options: argparse.Namespace) -> int:
+    from pi_voice import remote
+    from pi_voice.control_wire import Verb
+
+    return remote.wish(_box(options), Verb(options.word), " ".join(getattr(options, "text", ())))
+
+
+def _logs(options: argparse.Namespace) -> int:
+    from pi_voice import remote
+
+    return remote.show_logs(_box(options), count=options.n, last_run=options.last_run)
 
 
 def _announce(url: str) -> None:
