@@ -249,3 +249,9 @@ def test_cards_sockets_and_bouncing_buttons_have_the_same_trace_each_time() -> N
     first, second, other = run(box(1)), run(box(1)), run(box(2))
     assert first == second
     assert first != other
+
+
+def test_a_loop_can_be_held_to_a_pace() -> None:
+    began_s = time.monotonic()
+    run(asyncio.sleep(20), speed=100)
+    assert time.monotonic() - began_s >= 0.2

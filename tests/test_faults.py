@@ -12,6 +12,7 @@ from pi_voice.sim.faults import (
     Deed,
     Fault,
     FaultLine,
+    Lose,
     Output,
     Repeat,
     Script,
@@ -64,3 +65,21 @@ def test_a_client_event_can_set_a_fault_off_and_is_not_echoed() -> None:
 
 def test_without_faults_everything_passes() -> None:
     assert passed() == [A, B]
+
+
+def test_a_lost_response_is_never_heard_of_again_and_others_are() -> None:
+    created = {"type": "response.created", "response": {"id": "r1"}}
+    delta = {"type": "response.output_audio.delta", "response_id": "r1"}
+    done = {"type": "response.done", "response": {"id": "r1"}}
+    other = {"type": "response.done", "response": {"id": "r2"}}
+    line = FaultLine(Script(faults=[Fault("response.created", Lose())]), Counter())
+    events = (created, delta, done, other)
+    assert [output for event in events for output in line.outgoing(event)] == [created, other]
+
+
+def test_what_is_planned_is_done_once_by_whichever_session_comes_first() -> None:
+    planned: dict[str, list[Deed]] = {"a": [Cut()]}
+    one, two = (FaultLine(Script(), Counter(), planned) for _ in range(2))
+    assert list(one.outgoing(B)) == [B]
+    assert list(two.outgoing(A)) == [A, Cut()]
+    assert list(one.outgoing(A)) == [A]

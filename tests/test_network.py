@@ -333,3 +333,14 @@ async def test_a_server_can_send_its_clients_away(network: Network, how: str) ->
     await asyncio.sleep(1)
     assert network.connections == len(server.ends) == 0
     assert server.get_loop() is asyncio.get_running_loop()
+
+
+async def test_what_clients_write_can_be_listened_to(service: Service, network: Network) -> None:
+    heard: list[bytes] = []
+    network.tap = heard.append
+    async with dialled() as client:
+        await client.send("to the service")
+        assert await client.recv() == "to the service"
+    assert heard[0].startswith(b"GET / HTTP/1.1")
+    assert sum(b"to the service" in piece for piece in heard) == 0  # masked
+    assert sum(len(piece) == len("to the service") + 6 for piece in heard) == 1

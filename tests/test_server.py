@@ -295,3 +295,54 @@ async def test_ids_of_two_sessions_are_never_the_same() -> None:
                 ids += [(await me.receive())["session"]["id"] for me in (one, two)]
         await asyncio.sleep(1)
     assert len(set(ids)) == 4
+
+
+@pytest.mark.virtual
+async def test_whoever_is_connected_is_told_something_out_of_the_blue() -> None:
+    async with EmbeddedService() as service, client(service.url, checked=False) as me:
+        await me.until("session.created")
+        service.tell(UNKNOWN)
+        await me.until("response.humming")
+
+
+@pytest.mark.virtual
+async def test_a_session_can_be_ended_as_if_it_were_old() -> None:
+    async with EmbeddedService() as service, client(service.url) as me:
+        await me.until("session.created")
+        service.expire()
+        assert (await me.until("error"))["error"]["code"] == "session_expired"
+        with pytest.raises(ConnectionClosed):
+            await me.receive()
+        assert me.connection.close_code == 1001
+
+
+@pytest.mark.virtual
+async def test_who_is_refused_for_a_while_gets_in_after_it() -> None:
+    async with EmbeddedService() as service:
+        service.refuse(Refusal(429), Refusal(503))
+        for status in (429, 503):
+            with pytest.raises(InvalidStatus) as refused:
+                async with client(service.url):
+                    pass
+            assert refused.value.response.status_code == status
+        async with client(service.url) as me:
+            await me.until("session.created")
+
+
+@pytest.mark.virtual
+async def test_a_service_that_relents_forgets_what_it_had_planned() -> None:
+    async with EmbeddedService() as service:
+        service.refuse(Refusal(503))
+        service.plan("session.created", Close(1013))
+        service.relent()
+        async with client(service.url) as me:
+            await me.until("session.created")
+            assert me.connection.close_code is None
+
+
+@pytest.mark.virtual
+async def test_a_session_ends_by_the_calendar_of_the_service() -> None:
+    async with EmbeddedService() as service:
+        service.calendar = lambda: 5000.0
+        async with client(service.url) as me:
+            assert (await me.receive())["session"]["expires_at"] == 8600

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import selectors
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -34,9 +36,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         network: What can be reached, and its faults.
     """
 
-    def __init__(self, network: Network | None = None) -> None:
+    def __init__(self, network: Network | None = None, *, speed: float = math.inf) -> None:
+        """Start at START_S.
+
+        Args:
+            network: None is one of its own.
+            speed: At most so many seconds of simulated time in one of ours.
+        """
         self.network = network or Network()
         self._now_s = START_S
+        self._speed = speed
+        self._began_s = time.monotonic()
         super().__init__(_LeapingSelector(self._leap))
 
     def time(self) -> float:
@@ -48,6 +58,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now_s += by_s
         if self._now_s > HORIZON_S:
             raise OverflowError(f"a simulation ends after {HORIZON_S // 86_400:.0f} days")
+        ahead_s = (self._now_s - START_S) / self._speed - (time.monotonic() - self._began_s)
+        if ahead_s > 0:
+            time.sleep(ahead_s)
 
     def run_in_executor(
         self,
@@ -89,13 +102,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.network.listen(protocol_factory, host, port or 0)
 
 
-def run(main: Coroutine[Any, Any, T], *, network: Network | None = None) -> T:
-    """Run to the end on virtual time, as `asyncio.run` does in real time.
+def run(
+    main: Coroutine[Any, Any, T], *, network: Network | None = None, speed: float = math.inf
+) -> T:
+    """Run to the end on virtual time, as `asyncio.run` does in real time, only faster.
+
+    Args:
+        main: What is run.
+        network: What can be reached; None is only what `main` itself serves.
+        speed: At most so many seconds of simulated time in one of ours.
 
     Raises:
         Deadlock: Nothing was left to wait for.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(network)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(network, speed=speed)) as runner:
         return runner.run(main)
 
 

@@ -65,7 +65,12 @@ class Swap:
     """Send the event after the one that follows it."""
 
 
-Deed = Close | Cut | Silence | Send | Repeat | Swap
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """Send nothing more of the response that the event is of, not even its end."""
+
+
+Deed = Close | Cut | Silence | Send | Repeat | Swap | Lose
 Output = Wire | str | Close | Cut | Silence
 
 
@@ -123,16 +128,28 @@ class FaultLine:
     Args:
         script: The faults.
         seen: Events by type; one counter for all sessions of the service.
+        planned: What else is done, once, at the next event of a type; shared by all sessions.
     """
 
-    def __init__(self, script: Script, seen: Counter[str]) -> None:
+    def __init__(
+        self,
+        script: Script,
+        seen: Counter[str],
+        planned: dict[str, list[Deed]] | None = None,
+    ) -> None:
         self._faults = script.faults
         self._seen = seen
+        self._planned = {} if planned is None else planned
         self._held: Wire | None = None
+        self._lost = ""
 
     def outgoing(self, event: Wire) -> Iterator[Output]:
         """What is sent for an event of the service."""
         deeds = self._deeds(event)
+        if self._lost and self._lost == _response_id(event):
+            return
+        if any(isinstance(deed, Lose) for deed in deeds):
+            self._lost = _response_id(event)
         if any(isinstance(deed, Swap) for deed in deeds):
             self._held = event
             return
@@ -153,11 +170,17 @@ class FaultLine:
         kind = str(event.get("type"))
         self._seen[kind] += 1
         count = self._seen[kind]
-        return [fault.deed for fault in self._faults if fault.at == kind and _hits(fault, count)]
+        scripted = (f.deed for f in self._faults if f.at == kind and _hits(f, count))
+        return [*scripted, *self._planned.pop(kind, ())]
 
 
 def _hits(fault: Fault, count: int) -> bool:
     return fault.nth is None or fault.nth == count
+
+
+def _response_id(event: Wire) -> str:
+    response = event.get("response") or {}
+    return str(event.get("response_id") or response.get("id") or "")
 
 
 def _done(deed: Deed, event: Wire) -> Iterator[Output]:

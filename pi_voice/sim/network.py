@@ -24,11 +24,13 @@ class Network(Path):
 
     Attributes:
         names: What DNS knows: name to address. Literal addresses need no entry.
+        tap: Is given every piece that a client writes, when it writes it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.names = {"localhost": "127.0.0.1"}
+        self.tap: Callable[[bytes], object] | None = None
         self._refusing = False
         self._healed = asyncio.Event()
         self._servers: dict[Address, MemoryServer] = {}
@@ -127,6 +129,10 @@ class Network(Path):
         self._servers[address] = server
         return server
 
+    def _written(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap(data)
+
     async def _passable(self) -> None:
         while self.stalled or self.swallowing:
             self._healed.clear()
@@ -158,6 +164,7 @@ class Network(Path):
             if client_end.is_lost and server_end.is_lost:
                 del self._ends[client_end]
 
+        client_end.on_write = self._written
         client_end.when_lost = server_end.when_lost = forget
         loop = asyncio.get_running_loop()
         loop.call_soon(server_end.get_protocol().connection_made, server_end)

@@ -26,12 +26,13 @@ class SimButton:
     Attributes:
         name: As the configuration calls it.
         pressed: Where the finger is.
+        bounces: The dice of a worn switch; None is a perfect one.
     """
 
     def __init__(self, name: str = "talk", *, bounces: random.Random | None = None) -> None:
         self.name = name
         self.pressed = False
-        self._bounces = bounces
+        self.bounces = bounces
         self._timers: list[asyncio.TimerHandle] = []
 
     async def __aenter__(self) -> Self:
@@ -67,8 +68,8 @@ class SimButton:
         self.pressed = pressed
         self._forget_bounces()
         self._edge(pressed=pressed)
-        if self._bounces is not None:
-            self._bounce(self._bounces, pressed=pressed)
+        if self.bounces is not None:
+            self._bounce(self.bounces, pressed=pressed)
 
     def _bounce(self, chance: random.Random, *, pressed: bool) -> None:
         """Add up to 19 edges that end at this level; the last may tell the same level twice."""
@@ -107,13 +108,15 @@ class SimLeds:
     """Implements `ports.Leds`; every change is kept, and can be waited for.
 
     Attributes:
-        shown: Every change, oldest first.
+        shown: Every change, oldest first; the newest `keep` of them at least.
+        keep: More than twice as many are not kept; None keeps all.
         pattern: What the status light shows; None before the first pattern.
         mic_is_open: What the microphone light shows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: int | None = None) -> None:
         self.shown: list[Shown] = []
+        self.keep = keep
         self.pattern: Pattern | None = None
         self.mic_is_open = False
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -164,6 +167,8 @@ class SimLeds:
     def _changed(self) -> None:
         now_s = asyncio.get_running_loop().time()
         self.shown.append(Shown(now_s, self.pattern, self.mic_is_open))
+        if self.keep is not None and len(self.shown) > 2 * self.keep:
+            del self.shown[: -self.keep]
         for fact, waiter in self._waiting:
             if fact() and not waiter.done():
                 waiter.set_result(None)

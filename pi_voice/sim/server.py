@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import json
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,7 @@ from websockets.typing import Subprotocol
 
 from pi_voice.errors import DeviceError
 from pi_voice.sim import service_config
-from pi_voice.sim.faults import Close, Cut, FaultLine, Output, Refusal, Script, Silence
+from pi_voice.sim.faults import Close, Cut, Deed, FaultLine, Output, Refusal, Script, Silence
 from pi_voice.sim.service_records import Shelf
 from pi_voice.sim.service_session import ServiceSession
 from pi_voice.sim.service_wire import Names, Rejected, Wire
@@ -50,6 +51,7 @@ class EmbeddedService:
     Attributes:
         url: Where clients connect; known once the service is entered.
         sessions: One per connection, in order, ended ones too; the oldest ended ones go first.
+        calendar: What the service takes for the date, in seconds since 1970.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class EmbeddedService:
     ) -> None:
         self.url = ""
         self.sessions: list[ServiceSession] = []
+        self.calendar: Callable[[], float] = time.time  # the protocol wants a date
         self._host = host
         self._port = port
         self._script = script or Script()
-        self._refusals = iter(self._script.refusals)
+        self._refusals: Iterator[Refusal] = iter(self._script.refusals)
         self._seen: Counter[str] = Counter()
+        self._planned: dict[str, list[Deed]] = {}
         self._shelf = Shelf()
         self._count = 0
         self._born_s = 0.0
@@ -124,6 +128,29 @@ class EmbeddedService:
         for link in self._links:
             link.connection.transport.abort()
 
+    def tell(self, *outputs: Output) -> None:
+        """Send this to whoever is connected, or do it to their connections, now."""
+        for link in self._links:
+            link.tell(outputs)
+
+    def expire(self) -> None:
+        """End every session as if it had reached its maximum age."""
+        for link in self._links:
+            link.expire()
+
+    def plan(self, at: str, deed: Deed) -> None:
+        """Do this once, at the next event of this type, whoever sends it."""
+        self._planned.setdefault(at, []).append(deed)
+
+    def refuse(self, *refusals: Refusal) -> None:
+        """Answer the next attempts to connect with these."""
+        self._refusals = itertools.chain(refusals, self._refusals)
+
+    def relent(self) -> None:
+        """Forget what was planned, and let everybody in."""
+        self._planned.clear()
+        self._refusals = iter(())
+
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         await self._flowing.wait()
         refusal = next(self._refusals, None)
@@ -136,7 +163,7 @@ class EmbeddedService:
     async def _serve(self, connection: ServerConnection) -> None:
         now_s = asyncio.get_running_loop().time()
         session = self._new_session(_model(connection))
-        link = _Link(connection, session, FaultLine(self._script, self._seen), self._flowing)
+        link = _Link(connection, session, self._faults(), self._flowing)
         self._links.add(link)
         logger.debug("= session %s from %s", session.id, connection.remote_address)
         try:
@@ -146,10 +173,13 @@ class EmbeddedService:
             self._links.discard(link)
             session.closed_at_s = asyncio.get_running_loop().time()
 
+    def _faults(self) -> FaultLine:
+        return FaultLine(self._script, self._seen, self._planned)
+
     def _new_session(self, model: str) -> ServiceSession:
         self._count += 1
         names = Names(self._count, self._born_s)
-        expires_at = int(time.time() + self._script.session_s)  # the protocol wants a wall time
+        expires_at = int(self.calendar() + self._script.session_s)
         config = service_config.initial(names.new("sess"), model, expires_at)
         session = ServiceSession(names, config, self._script, self._shelf)
         self.sessions.append(session)
@@ -184,6 +214,14 @@ class _Link:
             writer = group.create_task(self._write())
             await self._read()
             writer.cancel()
+
+    def tell(self, outputs: Iterable[Output]) -> None:
+        self._outgoing.extend(outputs)
+        self._news.set()
+
+    def expire(self) -> None:
+        self._session.expire(self._loop.time())
+        self._news.set()
 
     async def _read(self) -> None:
         while True:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
+TEXT_KEPT = 10_000  # of one string: words, but no image
 SHELF_BYTES = 16 * 2**20  # about six minutes of PCM: months in a daemon must not cost more
 
 
@@ -86,3 +88,12 @@ class Cancel:
     response_id: str
     reason: str
     at_s: float
+
+
+def shortened(value: Any) -> Any:
+    """The same without the images and sounds that items carry."""
+    if isinstance(value, dict):
+        return {key: shortened(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [shortened(entry) for entry in value]
+    return value[:TEXT_KEPT] if isinstance(value, str) else value

@@ -10,7 +10,7 @@ from pi_voice.sim import parrot, service_config
 from pi_voice.sim.faults import Script
 from pi_voice.sim.service_input import InputBuffer
 from pi_voice.sim.service_items import Conversation, Item, decoded, from_client
-from pi_voice.sim.service_records import Cancel, Shelf, Truncation, Turn
+from pi_voice.sim.service_records import Cancel, Shelf, Truncation, Turn, shortened
 from pi_voice.sim.service_reply import Reply, ReplyWriter
 from pi_voice.sim.service_schedule import Running, Schedule, Step
 from pi_voice.sim.service_schema import Check, anything, choice, integer, record, string
@@ -18,7 +18,6 @@ from pi_voice.sim.service_vad import SpeechEdge
 from pi_voice.sim.service_wire import Names, Rejected, Wire, error_event
 
 EVENTS_KEPT = 1000  # of `received`, `turns` and the like: about 20 s of streaming and all its talk
-TEXT_KEPT = 10_000  # of one string in `received`: words, but no image
 TRANSCRIBE_S = 0.1  # the transcript of a turn comes when its reply has begun
 BEGIN, END = "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"
 
@@ -114,6 +113,11 @@ class ServiceSession:
         """Answer what is not an event at all."""
         self._now_s = now_s
         self._send(rejected.event(None))
+
+    def expire(self, now_s: float) -> None:
+        """End the session, as its maximum age does."""
+        self._now_s = now_s
+        self._send(self._expired())
 
     def poll(self, now_s: float) -> list[Wire]:
         """All events that are due, each with an id of its own."""
@@ -275,17 +279,20 @@ class ServiceSession:
 
     def _expire(self) -> Iterator[Step]:
         yield self._script.session_s
+        yield self._expired()
+
+    def _expired(self) -> Wire:
         minutes = round(self._script.session_s / 60)
         message = f"Your session hit the maximum duration of {minutes} minutes."
         self.expired = True
-        yield error_event("session_expired", message)
+        return error_event("session_expired", message)
 
     def _note(self, event: Wire) -> None:
         audio = event.get("audio")
         if isinstance(audio, str):
             size = {"audio_bytes": len(audio.rstrip("=")) * 3 // 4}
             event = {key: value for key, value in event.items() if key != "audio"} | size
-        self.received.append(_shortened(event))
+        self.received.append(shortened(event))
         for kept in (self.received, self.turns, self.truncations, self.cancels):
             if len(kept) > 2 * EVENTS_KEPT:
                 del kept[:EVENTS_KEPT]
@@ -320,15 +327,6 @@ def _checked(event: Wire) -> str:
     fields = {"type": string, "event_id": string} | FIELDS[kind] | OPTIONAL.get(kind, {})
     record(fields, required=tuple(FIELDS[kind]))(event, "")
     return str(kind)
-
-
-def _shortened(value: Any) -> Any:
-    """The same without the images and sounds that items carry."""
-    if isinstance(value, dict):
-        return {key: _shortened(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_shortened(entry) for entry in value]
-    return value[:TEXT_KEPT] if isinstance(value, str) else value
 
 
 def _overlaid(config: Wire, wish: Wire) -> Wire:

@@ -51,6 +51,7 @@ class SimSpeaker(Card):
     Attributes:
         rate_hz: What the card plays, mono; that of the playback's blocks.
         clock: Counts what left the card, also while it is closed.
+        keep_s: How much of what was heard is kept; None is all. Set it before the card is entered.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class SimSpeaker(Card):
     ) -> None:
         super().__init__(name, open_delay_ms)
         self.rate_hz = rate_hz
-        self._keep_s = keep_s
+        self.keep_s = keep_s
         self._playback = playback
         self._block = AudioFormat(rate_hz).samples(block_ms)
         self._ahead = AudioFormat(rate_hz).samples(buffer_ms) - self._block
@@ -81,7 +82,7 @@ class SimSpeaker(Card):
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self.clock = SampleClock(loop.time(), self.rate_hz, self._drift_ppm)
-        self._tape = Tape(self.clock, self._keep_s)
+        self._tape = Tape(self.clock, self.keep_s)
         self._mailbox: Mailbox[SpeakerEvent] = Mailbox(loop, may_drop=lambda _: False)
         self._loop = loop
         self._task = loop.create_task(self._run(), name=self.name)

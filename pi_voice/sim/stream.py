@@ -167,6 +167,7 @@ class MemoryTransport(asyncio.Transport):
         self.is_paused = False
         self.is_lost = False
         self.when_lost: Callable[[], None] = lambda: None
+        self.on_write: Callable[[bytes], object] = lambda _: None
         outgoing.sender = incoming.receiver = self
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
@@ -202,6 +203,7 @@ class MemoryTransport(asyncio.Transport):
             raise RuntimeError("Cannot call write() after write_eof()")
         if self._losing or not data:
             return
+        self.on_write(bytes(data))
         self.outgoing.write(bytes(data))
         if self.get_write_buffer_size() > self._high and not self._writer_paused:
             self._writer_paused = True
