@@ -301,7 +301,7 @@ async def test_a_blink_has_its_rhythm(header: MockFactory) -> None:
             shown.append((at_ms, level(header, 27)))
             await asyncio.sleep(0.025)
         lit = [at_ms for at_ms, on in shown if on]
-        assert lit == [*range(0, 600, 50), 800, 850]
+        assert lit == [*range(0, 600, 50), 900, 950]
 
 
 @pytest.mark.virtual
@@ -361,11 +361,13 @@ async def test_a_steady_light_is_dimmed_when_the_night_begins(header: MockFactor
 
 
 @pytest.mark.virtual
-async def test_a_steady_light_never_wakes_the_loop(header: MockFactory) -> None:
-    async with GpioLed([27], mic_pin=25) as leds:
-        leds.show(Pattern.LISTENING)
-        await asyncio.sleep(5)
-        assert all(timer.when() < 1005 for timer in leds._timers.values())
+async def test_the_light_of_the_microphone_may_be_the_only_one(header: MockFactory) -> None:
+    async with GpioLed([], mic_pin=25) as leds:
+        leds.show(Pattern.MUTED)
+        leds.show_mic(is_open=True)
+        assert level(header, 25) == 1
+        leds.show_mic(is_open=False)
+        assert await seen(header, 25, 3000) == {0.0}
 
 
 @pytest.mark.virtual

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,22 +12,14 @@ from pi_voice.bridge import Mailbox
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import ButtonEdge
 from pi_voice.errors import DeviceError
-from pi_voice.hardware.patterns import (
-    Look,
-    Programme,
-    alone,
-    evaluate,
-    squared,
-    until_change_ms,
-)
+from pi_voice.hardware.patterns import Light, Look, Programme, alone, squared
 from pi_voice.hardware.pins import RETRY_S, Claim, pin_errors
+from pi_voice.hardware.player import Player, local_minute
 
 CHECK_S = 0.02  # read the level after the last edge, before the core believes it after 50 ms
 POLL_S = 0.25  # an edge that the kernel dropped must not leave a turn open
 STALE_S = 5.0  # an edge is never handed over later; then its time is of another clock
 PWM_HZ = 100  # the eye sees no flicker from here on; lgpio switches in software
-SLIVER_S = 0.001  # rounding may leave so little of a step that the clock does not move in it
-NIGHT_S = 60.0  # a steady light must learn that the night began
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +143,6 @@ class GpioButton:
         self._timers[name] = self._loop.call_later(after_s, do, name)
 
 
-def local_minute() -> int:
-    """Minutes since midnight on the clock of the wall."""
-    now = time.localtime()
-    return now.tm_hour * 60 + now.tm_min
-
-
 class GpioLed:
     """One LED, or three for red, green and blue, and perhaps one for the microphone; `ports.Leds`.
 
@@ -166,7 +150,7 @@ class GpioLed:
     only then. A light that fails is tried again for ever, and never in anybody's way.
 
     Args:
-        pins: One, or those of red, green and blue.
+        pins: One, or those of red, green and blue; none where only the microphone has a light.
         mic_pin: For the light that follows the open microphone and nothing else.
         look: The owner's taste.
         minute: Minutes since local midnight.
@@ -180,20 +164,16 @@ class GpioLed:
         look: Look | None = None,
         minute: Callable[[], int] = local_minute,
     ) -> None:
-        self._look = look or Look()
-        self._minute = minute
-        self._dims = len(pins) > 1 or self._look.is_dimmed
+        look = look or Look()
+        self._dims = len(pins) > 1 or look.is_dimmed
         self._lights = self._status_lights(pins)
         self._mic_light: Claim[Any] | None = None
         if mic_pin is not None:
             self._mic_light = Claim("microphone light", mic_pin, "[leds] mic_pin", _switched)
         self._levels: dict[Claim[Any], float] = {}
-        self._pattern = Pattern.STARTING
         self._mic_is_open = False
-        self._programme: Programme | None = None
-        self._since_s = 0.0
-        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
-        self._is_entered = False
+        self._player = Player(self._paint, self._adapted, look, minute)
+        self._retry: asyncio.TimerHandle | None = None
 
     @property
     def problems(self) -> list[DeviceError]:
@@ -201,9 +181,9 @@ class GpioLed:
         return [claim.problem for claim in self._claims() if claim.problem]
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._is_entered = True
         self._take()
+        if self._lights:
+            self._player.start()
         return self
 
     async def __aexit__(
@@ -212,24 +192,24 @@ class GpioLed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._is_entered = False
-        for timer in self._timers.values():
-            timer.cancel()
+        self._player.stop()
+        if self._retry is not None:
+            self._retry.cancel()
         for claim in self._claims():
             claim.close()  # which lets go of the pin, so the light is off
 
     def show(self, pattern: Pattern) -> None:
-        self._pattern = pattern
-        self._choose()
+        self._player.show(pattern)
 
     def show_mic(self, *, is_open: bool) -> None:
         self._mic_is_open = is_open
-        self._choose()
+        self._show_mic()
+        self._player.show_mic(is_open=is_open)
 
     def _status_lights(self, pins: Sequence[int]) -> list[Claim[Any]]:
         make = _dimmed if self._dims else _switched
-        if len(pins) == 1:
-            return [Claim("light", pins[0], "[leds] pin", make)]
+        if len(pins) < 2:
+            return [Claim("light", pin, "[leds] pin", make) for pin in pins]
         colours = ("red", "green", "blue")
         return [
             Claim(f"{colour} light", pin, "[leds] pins", make)
@@ -241,40 +221,24 @@ class GpioLed:
 
     def _take(self) -> None:
         if not all([claim.take() for claim in self._claims()]):
-            self._later(RETRY_S, self._take)
-        self._choose()
-        self._tick()
+            self._try_later()
+        self._show_mic()
+        self._player.repaint()
 
-    def _choose(self) -> None:
-        """Begin what is to be shown, unless it runs already."""
-        if not self._is_entered:
-            return
-        if self._mic_light is not None:
-            self._set(self._mic_light, float(self._mic_is_open))
-        programme = self._look.programme(self._pattern)
+    def _adapted(self, programme: Programme, mic_is_open: bool) -> Programme:
         if self._mic_light is None:
-            programme = alone(programme, mic_is_open=self._mic_is_open)
-        if not self._dims:
-            programme = squared(programme)
-        if programme != self._programme:
-            self._programme, self._since_s = programme, self._loop.time()
-            self._tick()
+            programme = alone(programme, mic_is_open=mic_is_open)
+        return programme if self._dims else squared(programme)
 
-    def _tick(self) -> None:
-        """Show this moment of the programme, and come back for the next."""
-        assert self._programme is not None  # chosen before the first tick
-        at_ms = (self._loop.time() - self._since_s) * 1000
-        light = evaluate(self._programme, at_ms)
-        dimming = self._look.dimming(self._minute())
+    def _paint(self, light: Light, dimming: float) -> None:
         colours = (light.red, light.green, light.blue)
         levels = colours if len(self._lights) > 1 else (light.level,)
         for claim, level in zip(self._lights, levels, strict=True):
             self._set(claim, level * dimming)
-        wait_s = max(until_change_ms(self._programme, at_ms) / 1000, SLIVER_S)
-        if self._look.night is not None:
-            wait_s = min(wait_s, NIGHT_S)
-        if wait_s < math.inf:
-            self._later(wait_s, self._tick)
+
+    def _show_mic(self) -> None:
+        if self._mic_light is not None:
+            self._set(self._mic_light, float(self._mic_is_open))
 
     def _set(self, claim: Claim[Any], level: float) -> None:
         if claim.part is None or self._levels.get(claim) == level:
@@ -285,12 +249,12 @@ class GpioLed:
         except pin_errors() as error:
             claim.lose(error)
             self._levels.pop(claim, None)
-            self._later(RETRY_S, self._take)
+            self._try_later()
 
-    def _later(self, after_s: float, do: Callable[[], None]) -> None:
-        if do in self._timers:
-            self._timers[do].cancel()
-        self._timers[do] = self._loop.call_later(after_s, do)
+    def _try_later(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._take)
 
 
 def _switched(pin: int, factory: Any) -> Any:
