@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pi_voice.sim.faults import Script
 from pi_voice.sim.parrot import Call
-from pi_voice.sim.service_reply import DELTA_MS, SPEED
 from pi_voice.sim.service_records import TEXT_KEPT
+from pi_voice.sim.service_reply import DELTA_MS, SPEED
 from pi_voice.sim.service_session import EVENTS_KEPT
 from tests.stage import Stage, audio_of, base64_text, error_of, only, silence, tone, types
 
