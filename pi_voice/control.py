@@ -25,7 +25,7 @@ CLIENTS = 8  # a person, a few scripts, and room for some that hang
 IDLE_S = 5.0  # for a whole line to come, and for an answer to be taken
 EFFECT_S = 2.0  # a card that takes longer to close is broken
 LOOKS = 100  # at the status while a wish takes effect: nobody notices 20 ms
-ANSWERING = ("thinking", "speaking")
+LISTENING, ANSWERING = ("listening", "ending"), ("thinking", "speaking")
 CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 SO_PEERGROUPS = 59  # <asm-generic/socket.h>, which every Raspberry Pi uses; the module lacks it
 GROUPS_BYTES = 1024  # 256 groups; socket.getsockopt takes no more
@@ -260,9 +260,11 @@ class Wishes:
 
     def _say(self, text: str) -> tuple[bool, str]:
         now = self._access.status()
-        if now.connection == "failing":
-            why = f": {now.connection_reason}" if now.connection_reason else ""
-            return False, f"the box cannot say anything without the service{why}"
+        if now.trouble:
+            why = now.connection_reason or now.trouble.replace("_", " ")
+            return False, f"the box cannot say it, because only the service can speak: {why}"
+        if now.turn in LISTENING:
+            return False, "somebody talks to the box; try again"
         self._access.ask(Say(text))
         return True, "the box was asked to say it"
 

@@ -43,6 +43,8 @@ class Status:
         turn: Whose turn it is to speak, by its name in the core.
         connection_s: How long the connection is as it is.
         connection_reason: Why it is not online.
+        trouble: The failure for which a question would not be answered now, by its name; empty if
+            it would.
         spent: What the service cost so far, and what of it is allowed.
         findings: Everything that is wrong, the worst first.
         name: Of the box, as configured.
@@ -63,6 +65,7 @@ class Status:
     microphone_reason: str = ""
     connection_s: float = 0.0
     connection_reason: str = ""
+    trouble: str = ""
     spent: Mapping[str, object] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     name: str = "pi-voice"
@@ -98,7 +101,10 @@ def lines(facts: Mapping[str, object]) -> Iterator[str]:
     if left.pop("muted", False):
         by = "the switch at the box" if left.get("switched_off") else "wish"
         yield _row("muted", f"by {by}")
-    left.pop("switched_off", None)
+    for shown in ("switched_off", "turn"):
+        left.pop(shown, None)
+    if trouble := left.pop("trouble", None):
+        yield _row("trouble", _words(trouble))
     if spent := left.pop("spent", None):
         yield _row("spent", _shown(spent))
     restarts = left.pop("restarts", 0)
