@@ -14,6 +14,7 @@ from pi_voice import drivers, service
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.resample import Resampler
 from pi_voice.build_audio import ears, microphone, playback, sounds, speaker, wire
+from pi_voice.build_lights import RESOURCE, leds
 from pi_voice.config import Settings, notices
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
@@ -25,11 +26,10 @@ from pi_voice.credentials import KeyFile
 from pi_voice.daemon import Daemon, Parts
 from pi_voice.errors import RemoteLinkError
 from pi_voice.frames import AudioFormat
-from pi_voice.hardware.absent import NoButton, NoLeds
-from pi_voice.hardware.gpio import ButtonLine, GpioButton, GpioLed
-from pi_voice.hardware.own import OwnLeds
-from pi_voice.hardware.patterns import LIGHTS, Look
-from pi_voice.ports import Button, Leds
+from pi_voice.hardware.absent import NoButton
+from pi_voice.hardware.gpio import ButtonLine, GpioButton
+from pi_voice.hardware.patterns import LIGHTS
+from pi_voice.ports import Button
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 EMBEDDED = "embedded"
 SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
 NO_KEY = "none"  # the embedded service takes any
-RESOURCE = ("__aenter__", "__aexit__")
 MACHINE_ID = Path("/etc/machine-id")
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
 
@@ -103,18 +102,6 @@ def buttons(settings: Settings) -> Button:
     }
     lines = [ButtonLine(name, pin, key) for name, (pin, key) in pins.items() if pin is not None]
     return GpioButton(lines, pulled_up=settings.button.pull == "up")
-
-
-def leds(settings: Settings) -> Leds:
-    lights = settings.leds
-    if lights.driver == "none":
-        return NoLeds()
-    if drivers.is_own(lights.driver):
-        own = drivers.make("leds", lights, settings.device.drivers, *RESOURCE, "show", "show_mic")
-        return OwnLeds(own, lights.driver)
-    pins = lights.pins if lights.driver == "rgb" else (lights.pin,)
-    look = Look(lights.patterns, lights.brightness, lights.night, lights.night_brightness)
-    return GpioLed(pins, mic_pin=lights.mic_pin, look=look)
 
 
 def light_name(pattern: Pattern) -> str:
