@@ -25,13 +25,14 @@ def test_a_table_of_prices_is_told_without_its_values() -> None:
 
 def test_a_key_is_unbuilt_with_its_table_or_alone() -> None:
     assert is_unbuilt(("limits", "turn_s"))
-    assert is_unbuilt(("audio", "mixer"))
+    assert is_unbuilt(("device", "state_dir"))
     assert not is_unbuilt(("audio", "volume"))
 
 
 def test_a_choice_that_cannot_be_made_yet_is_refused_with_one_that_can() -> None:
-    settings = config.parse('[leds]\ndriver = "apa102"\n')
+    settings = config.parse('[activation]\nmode = "server"\n[audio]\necho = "hardware"\n')
     assert list(refusals(settings)) == [
-        '[leds] driver = "apa102": comes with a later version; choose another, e.g. driver = "gpio"'
+        '[activation] mode = "server": comes with a later version; '
+        'choose another, e.g. mode = "push_to_talk"'
     ]
     assert list(refusals(Settings())) == []

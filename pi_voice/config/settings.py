@@ -221,7 +221,12 @@ class Leds:
     mic_pin: int | None = setting(
         None, "Pin of a light that is on while the microphone is open", example=25, **HEADER_PINS
     )
-    count: int = setting(3, "LEDs on the strip", low=1, high=1000)
+    count: int = setting(
+        3,
+        "LEDs on the strip; the first is the light of the microphone, unless that has its own pin",
+        low=1,
+        high=1000,
+    )
     brightness: int = setting(100, "By day", low=1, high=100, unit="%")
     night: str | None = setting(
         None, "Local time of the dimmed hours, from-to", check=checks.night, example="22:00-07:00"

@@ -12,7 +12,6 @@ UNBUILT: frozenset[KeyPath] = frozenset(
     {
         ("device", "state_dir"),
         ("device", "runtime_dir"),
-        ("audio", "mixer"),
         ("limits",),
         ("privacy",),
         ("control",),
@@ -20,7 +19,6 @@ UNBUILT: frozenset[KeyPath] = frozenset(
 )
 CHOICES: dict[KeyPath, tuple[str, ...]] = {
     ("activation", "mode"): ("server", "semantic"),
-    ("leds", "driver"): ("apa102", "ws2812"),
 }
 NOTE = "no effect yet"
 
