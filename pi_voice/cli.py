@@ -60,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
     calibrate.set_defaults(verb=_calibrate)
 
+    lights = verbs.add_parser("lights", help="turn off what a killed process left on")
+    lights.add_argument("what", choices=("off",))
+    lights.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
+    lights.set_defaults(verb=_lights)
+
     config = verbs.add_parser("config", help="check or show the configuration")
     config.add_argument("what", choices=("check", "show"))
     config.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
@@ -191,6 +196,17 @@ def _logs(options: argparse.Namespace) -> int:
     from pi_voice import remote
 
     return remote.show_logs(_box(options), count=options.n, last_run=options.last_run)
+
+
+def _lights(options: argparse.Namespace) -> int:
+    """Succeed always: systemd calls it at the end, where a failure would hide the cause."""
+    from pi_voice.build_lights import lights_off
+
+    try:
+        lights_off(_settings(options.config))
+    except PiVoiceError as error:
+        sys.stderr.write(f"pi-voice: {error}\n")
+    return 0
 
 
 def _announce(url: str) -> None:
