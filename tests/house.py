@@ -50,6 +50,7 @@ ALLOWED = {
     "daemon": ADAPTER | {"core", "health", "turns"},
     "build": {"*"},
     "build_audio": {"*"},
+    "build_lights": {"*"},
     "calibration": ADAPTER | {"audio"},
     "demo": {"*"},
     "demo_view": {"*"},
@@ -65,7 +66,6 @@ ONLY_IN = {
     "webrtcvad": ("audio.",),
     "gpiozero": ("hardware.",),
     "lgpio": ("hardware.",),
-    "spidev": ("hardware.",),
     "websockets": ("transport.", "sim."),
 }
 SANS_IO = re.compile(r"transport\.(protocol|session|responses|history|neutral)")
