@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pi_voice import __version__
 
 SHAPE = 1  # grows when a key changes its meaning; new keys may come at any time
-INDENT = 13  # the longest of our words and a space
+COLUMN = 12  # the words of ours are shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def lines(facts: Mapping[str, object]) -> Iterator[str]:
     left.pop("shape", None)
     state, since = left.pop("state", "there"), left.pop("state_s", None)
     name, version = left.pop("name", "pi-voice"), left.pop("version", "")
-    yield f"{name} is {_words(state)}{_since(since)}."
+    yield f"{name}: {_words(state)}{_since(since)}"
     yield _row("microphone", _part(left, "microphone"))
     yield _row("connection", _part(left, "connection"))
     if left.pop("muted", False):
@@ -133,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def _row(word: str, text: str) -> str:
-    return f"  {word:<{INDENT}}{text}"
+    return f"  {word:<{COLUMN}} {text}"
 
 
 def _words(value: object) -> str:

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pi_voice import journal
+from pi_voice.journal import LAST_RUN, LINES, Journal, Redacting, last_run, redacted
+
+KEY = "sk-" + "proj-abcDEF0123456789_x"
+EPHEMERAL = "ek_" + "68af2b0123456789"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.s-5_c"
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """A logger that only the handlers of the test hear."""
+    made = logging.getLogger("pi_voice.test_journal")
+    made.propagate, made.level = False, logging.DEBUG
+    yield made
+    made.handlers.clear()
+
+
+def messages(of: Journal) -> list[str]:
+    """The lines without the time in front."""
+    return [line.split(" ", 2)[2] for line in of.lines()]
+
+
+def test_the_last_lines_are_remembered(logger: logging.Logger) -> None:
+    ring = Journal()
+    logger.addHandler(ring)
+    for number in range(LINES + 5):
+        logger.info("line %d", number)
+    assert len(ring.lines()) == LINES
+    assert messages(ring)[0] == "INFO    pi_voice.test_journal: line 5"
+    assert messages(ring)[-1] == "INFO    pi_voice.test_journal: line 204"
+
+
+def test_every_line_of_a_traceback_counts(logger: logging.Logger) -> None:
+    ring = Journal()
+    logger.addHandler(ring)
+    try:
+        raise RuntimeError(f"Bearer {JWT}")
+    except RuntimeError:
+        logger.exception("broken")
+    assert ring.lines()[1] == "Traceback (most recent call last):"
+    assert ring.lines()[-1] == "RuntimeError: Bearer …"
+
+
+def test_a_long_line_is_cut(logger: logging.Logger) -> None:
+    ring = Journal()
+    logger.addHandler(ring)
+    logger.info("x" * 5000)
+    assert len(ring.lines()[0]) == journal.LINE_CHARS
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise ValueError(KEY)
+
+
+def test_a_wrong_log_line_is_told_and_never_raised() -> None:
+    ring = Journal()
+    for message, value in (("%d", "no number"), ("%s", Unspeakable())):
+        ring.handle(logging.LogRecord("x", logging.INFO, "", 0, message, (value,), None))
+    assert "TypeError" in ring.lines()[0]
+    assert ring.lines()[1].endswith("could not be written: ValueError('…')")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (f"the service refused {KEY}.", "the service refused …."),
+        (f"token {EPHEMERAL} expired", "token … expired"),
+        (f"sent {JWT}, got 401", "sent …, got 401"),
+        (f"Authorization: Bearer {KEY}", "Authorization: …"),
+        ("{'Authorization': 'Bearer abcdef123'}", "{'Authorization': '…'}"),
+        ("Proxy-Authorization: Basic dXNlcjpwYXNz", "Proxy-Authorization: …"),
+        ("authorization=abc", "authorization=…"),
+        ("sends Bearer abcdef123 again", "sends … again"),
+        ("{'api-key': '0123456789abcdef'}", "{'api-key': '…'}"),
+        ("wss://x.org/v1?api_key=0123abcd&model=m", "wss://x.org/v1?api_key=…&model=m"),
+        ("wss://user:pa55@x.org/v1", "wss://…@x.org/v1"),
+        ("access_token=abc; token: def", "access_token=…; token: …"),
+        ("Cookie: session=abc", "Cookie: …"),
+        ('{"client_secret": "abc"}', '{"client_secret": "…"}'),
+        ("password=hunter2", "password=…"),
+    ],
+)
+def test_no_key_gets_into_a_line(line: str, shown: str) -> None:
+    assert redacted(line) == shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ready: push_to_talk, microphone 'default', speaker 'usb', service 'embedded'",
+        "there is no key in /etc/pi-voice/api_key. Put it there, alone on one line",
+        "tokens: 500 of 2000 are spent",
+        "= LISTENING → THINKING",
+        "> append 960 B",
+        "the token command ended with 1; task-force; basic echo; risk_free_of_cost",
+        "[privacy] remote_unmute = true; mail somebody@example.org",
+    ],
+)
+def test_what_is_no_key_stays(line: str) -> None:
+    assert redacted(line) == line
+
+
+def test_any_formatter_can_be_made_to_hide_keys() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "key %s", (KEY,), None)
+    assert Redacting(logging.Formatter("<6>%(message)s")).format(record) == "<6>key …"
+
+
+def test_the_lines_outlive_the_process_when_they_are_kept(
+    logger: logging.Logger, tmp_path: Path
+) -> None:
+    ring = Journal(tmp_path)
+    logger.addHandler(ring)
+    logger.info("the speaker is gone: %s", KEY)
+    assert last_run(tmp_path) == ()
+    ring.keep()
+    assert last_run(tmp_path) == ring.lines()
+    assert os.listdir(tmp_path) == [LAST_RUN]
+    assert stat.S_IMODE((tmp_path / LAST_RUN).stat().st_mode) == 0o600
+
+
+def test_only_the_newest_end_is_kept(logger: logging.Logger, tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        ring = Journal(tmp_path)
+        logger.addHandler(ring)
+        logger.info(text)
+        ring.keep()
+        logger.removeHandler(ring)
+    (line,) = last_run(tmp_path)
+    assert line.endswith("second")
+
+
+@pytest.mark.parametrize("folder", [None, Path("/nowhere/at/all"), Path("/dev/null")])
+def test_what_cannot_be_kept_is_no_fault(folder: Path | None) -> None:
+    Journal(folder).keep()
+    assert folder is None or last_run(folder) == ()
+
+
+def test_a_full_disk_leaves_the_older_lines_and_no_rest(
+    logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = Journal(tmp_path)
+    logger.addHandler(ring)
+    logger.info("first")
+    ring.keep()
+    logger.info("second")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    ring.keep()
+    assert len(last_run(tmp_path)) == 1
+    assert os.listdir(tmp_path) == [LAST_RUN]
+
+
+def test_the_lines_can_be_kept_from_a_signal_that_comes_at_any_moment(tmp_path: Path) -> None:
+    script = """
+import logging, pathlib, signal, sys
+from pi_voice.journal import Journal
+ring = Journal(pathlib.Path(sys.argv[1]))
+logging.basicConfig(level="INFO", handlers=[ring])
+def end(*_):
+    logging.info("the end")
+    ring.keep()
+    sys.exit(0)
+signal.signal(signal.SIGALRM, end)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+while True:
+    logging.info("a line\\nand another")
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    assert any(line.endswith("the end") for line in last_run(tmp_path))
