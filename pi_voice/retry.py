@@ -137,13 +137,19 @@ class Pace:
     def session_began(self, now_s: float) -> None:
         self._up_since = now_s
 
-    def session_ended(self, now_s: float) -> None:
-        """Learn from how long it lived; without a session before, nothing happens."""
+    def session_ended(self, now_s: float, *, wanted: bool = False) -> None:
+        """Learn from how long it lived; without a session before, nothing happens.
+
+        Args:
+            now_s: When.
+            wanted: We ended it ourselves, so that a short life proves nothing.
+        """
         if self._up_since is None:
             return
         lived_s = now_s - self._up_since
         self._up_since = None
-        self._quick = self._quick + 1 if lived_s < QUICK_S else 0
+        if not wanted:
+            self._quick = self._quick + 1 if lived_s < QUICK_S else 0
         if lived_s >= WORKING_S:
             self._rest()
 

@@ -24,6 +24,7 @@ from pi_voice.core.events import (
     ReplyEnded,
     ReplyStarted,
     TurnRefused,
+    Used,
 )
 from pi_voice.ports import Link
 from pi_voice.retry import Pace
@@ -243,7 +244,7 @@ async def test_nothing_of_a_cancelled_reply_is_told() -> None:
         here.link.cancel_reply()
         told = len(here.told)
         await asyncio.sleep(30)
-        assert here.told[told:] == []
+        assert [type(event) for event in here.told[told:]] == [Used]
         assert len(here.session.cancels) == 1
 
 
@@ -260,6 +261,7 @@ async def test_what_was_told_but_not_yet_read_is_taken_back() -> None:
             link.cancel_reply()
             link.send_audio(tone(500, hz=880))
             link.commit_turn()
+            assert isinstance(await anext(events), Used)
             assert isinstance(await anext(events), ReplyStarted)
             sound = await anext(events)
             assert isinstance(sound, ReplyAudio)
@@ -291,7 +293,7 @@ async def test_a_reply_that_waits_for_another_one_is_cancelled_with_it() -> None
         here.link.cancel_reply()
         told = len(here.told)
         await asyncio.sleep(60)
-        assert here.told[told:] == []
+        assert {type(event) for event in here.told[told:]} == {Used}
         assert len(here.session.cancels) == 2
 
 

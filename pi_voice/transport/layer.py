@@ -215,6 +215,11 @@ class WebSocketTransport(EventEmitter, Talk):
         return self._protocol.dialog.uplink.dropped_ms + self._supervisor.dropped_ms
 
     @property
+    def silent_s(self) -> float:
+        """Since when not one byte came from the service; infinite without a connection."""
+        return self._supervisor.silent_s
+
+    @property
     def malformed(self) -> int:
         """Messages of the service that were no events."""
         return self._protocol.malformed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import zlib
 from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
@@ -26,10 +25,12 @@ from pi_voice.frames import WIRE, AudioFormat
 from pi_voice.g711 import G711, RATE_HZ
 from pi_voice.retry import Pace, RetryClass
 from pi_voice.transport.contracts import TransportError
+from pi_voice.transport.deadlines import Deadlines
 from pi_voice.transport.downlink import Downlink, part_of
 from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.transport.messages import ConnectionLost
+from pi_voice.transport.nonsense import Nonsense
 from pi_voice.transport.outgoing import Outgoing, Step
 from pi_voice.transport.trouble import Trouble
 
@@ -38,8 +39,8 @@ __all__ = ["LinkSettings", "ServiceLink"]
 logger = logging.getLogger(__name__)
 
 PIECE_MS = 500.0  # of a turn that is sent again: the network takes one before it gets the next
-ERRORS_TOLD = 16  # kinds of errors that get a warning in one session
 REPLY_EVENTS = (ReplyStarted, ReplyAudio, ReplyAudioEnded, ReplyEnded)
+SESSION_EVENTS = (LinkUp, LinkDown, *REPLY_EVENTS)
 
 
 class ServiceLink:
@@ -51,28 +52,30 @@ class ServiceLink:
 
     def __init__(self, settings: LinkSettings, *, pace: Pace | None = None) -> None:
         self._settings = settings
-        phase = zlib.crc32(settings.device_id.encode()) / 2**32
-        self._pace = pace or Pace(random.random, phase=phase)
+        self._pace = pace or Pace(random.random, phase=settings.phase)
         coded = settings.encoding != "pcm"
         self._format = AudioFormat(RATE_HZ) if coded else WIRE
         self._coder = G711(settings.encoding) if coded else None
-        no_key = "none" if settings.url.startswith("ws://") else None  # never leaves this machine
         self._transport = WebSocketTransport(
-            settings.url,
-            settings.model,
-            no_key if settings.api_key is None else settings.api_key,
-            settings.headers,
-            self._pace,
+            settings.url, settings.model, settings.key, settings.headers, self._pace
         )
         self._outgoing = Outgoing(self._perform, self._transport.drain)
         self._downlink = Downlink(
-            self._transport, self._coder, post=self._post, abandon=self._abandon
+            self._transport,
+            self._coder,
+            post=self._post,
+            abandon=self._abandon,
+            asked=lambda: self._deadlines.asked(),
         )
+        self._deadlines = Deadlines(self._transport, self._downlink, self._abandon)
+        self._nonsense = Nonsense(self._transport, self._abandon)
         self._events: deque[LinkEvent] = deque()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._awake.set()
         self._keeper: asyncio.Task[None] | None = None
-        self._end: asyncio.Future[Trouble] | None = None
+        self._end: asyncio.Future[Trouble | None] | None = None
         self._connected = self._muted = False
         self._told: Trouble | None = None
         self._forget_session()
@@ -117,6 +120,7 @@ class ServiceLink:
             self._outgoing.put(pcm)
 
     def send_turn(self, pcm: bytes) -> None:
+        self.wake_up()
         if self._online and not self._muted:
             self._drop_told = False
             size = self._format.size_bytes(PIECE_MS)
@@ -133,13 +137,15 @@ class ServiceLink:
             self._outgoing.put(Step.CLEAR)
 
     def gate(self, *, muted: bool) -> None:
+        if not muted:
+            self.wake_up()
         self._muted = muted
         self._outgoing.put(Step.MUTE if muted else Step.UNMUTE)
 
     def cancel_reply(self) -> None:
         self._downlink.cancel()
-        kept = [event for event in self._events if not isinstance(event, REPLY_EVENTS)]
-        self._events = deque(kept)
+        self._deadlines.forget()
+        self._take_back(REPLY_EVENTS)
         self._outgoing.cancel_turns()
 
     def truncate_reply(self, item_id: str, heard_ms: float) -> None:
@@ -154,6 +160,37 @@ class ServiceLink:
         self._hurry.set()
         self._transport.retry_now()
 
+    def hang_up(self) -> None:
+        """End the session, and connect no more until `wake_up` or a turn.
+
+        Nothing is told: whoever hangs up knows it. What was said is told to the next session.
+        """
+        if not self._awake.is_set():
+            return
+        logger.info("hung up; the next turn connects again")
+        self._awake.clear()
+        self._forget_session()
+        self._told = None
+        self._take_back(SESSION_EVENTS)
+        self._end_session(None)
+        self._hurry.set()
+
+    def wake_up(self) -> None:
+        """Connect at once if we hung up; else nothing happens."""
+        self._awake.set()
+
+    def say(self, text: str) -> None:
+        """Let the service speak a text beside the conversation; it comes back like any reply.
+
+        It waits for a reply that runs and for a session that is being opened, but no longer: what
+        is worth saying now is not worth saying after an outage.
+        """
+        self.wake_up()
+        if self._told is None:
+            self._downlink.say(text)
+        else:
+            logger.warning("there is no session, so what should be said is not")
+
     def _perform(self, what: bytes | Step) -> None:
         if what in (Step.MUTE, Step.UNMUTE):
             self._transport.mute(what is Step.MUTE)
@@ -165,8 +202,10 @@ class ServiceLink:
                 self._transport.send_event({"type": "input_audio_buffer.clear"})
         else:
             self._drop_told = False
+            turn_ms = self._transport.appended_ms
             self._transport.send_audio(b"", commit=True)
             self._downlink.ask()
+            self._deadlines.uploading(turn_ms)
 
     def _append(self, pcm: bytes) -> None:
         before_ms = self._transport.dropped_ms
@@ -201,6 +240,7 @@ class ServiceLink:
         self._told = None
         logger.info("connected to the service")
         self._post(LinkUp(session_id or ""))
+        self._downlink.open()
 
     def _on_connection_lost(self, lost: ConnectionLost) -> None:
         trouble = Trouble.of(lost.reason, lost.error, RetryClass(lost.retry_class))
@@ -213,7 +253,7 @@ class ServiceLink:
         """Look, once everybody was told, whether anybody knows why."""
         asyncio.get_running_loop().call_soon(self._require_reason, self._end)
 
-    def _require_reason(self, end: asyncio.Future[Trouble] | None) -> None:
+    def _require_reason(self, end: asyncio.Future[Trouble | None] | None) -> None:
         if self._connected and end is not None and end is self._end and not end.done():
             reason = "the connection ended by a fault of the program"
             self._abandon(Trouble(RetryClass.NETWORK, LinkFault.NETWORK, reason))
@@ -221,19 +261,21 @@ class ServiceLink:
     def _on_error(self, fault: TransportError) -> None:
         if not self._online:
             return  # whoever ends the attempt tells it
-        self._downlink.refused(fault)
-        code = fault.code or ""
-        is_new = code not in self._errors and len(self._errors) < ERRORS_TOLD
-        self._errors.add(code)
-        logger.log(logging.WARNING if is_new else logging.DEBUG, "%s", fault.message)
+        if self._downlink.refused(fault):
+            self._deadlines.refused()
+        self._nonsense.error(fault)
 
     # -- one session after the other
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            await self._awake.wait()
             told = self._told
             trouble = await self._session()
+            if trouble is None:
+                self._pace.session_ended(loop.time(), wanted=True)
+                continue
             self._down(trouble)
             self._pace.session_ended(loop.time())
             delay_s = self._pace.next_delay_s(
@@ -243,12 +285,13 @@ class ServiceLink:
             logger.log(level, "%s; the next attempt is in %.0f s", trouble.reason, delay_s)
             await self._pause(delay_s)
 
-    async def _session(self) -> Trouble:
-        """Connect, and return when nobody reconnects any more."""
+    async def _session(self) -> Trouble | None:
+        """Connect, and return when nobody reconnects any more; None if we hung up."""
         self._end = asyncio.get_running_loop().create_future()
         self._connected = False
         try:
-            await self._transport.connect(initial_session_config=session_config(self._settings))
+            config = session_config(self._settings)
+            await self._transport.connect(initial_session_config=config, continues=True)
         except TransportError as error:
             if not self._end.done():
                 return Trouble.of(str(error), error)
@@ -265,6 +308,8 @@ class ServiceLink:
                     await self._hurry.wait()
             except TimeoutError:
                 return
+            if not self._awake.is_set():
+                return
             settle_s = self._pace.link_up(loop.time())
             if settle_s is not None:
                 until_s = min(until_s, loop.time() + settle_s)
@@ -272,9 +317,16 @@ class ServiceLink:
     def _abandon(self, trouble: Trouble) -> None:
         """End the session for good; the keeper begins another one in time."""
         self._down(trouble)
+        self._end_session(trouble)
+
+    def _end_session(self, trouble: Trouble | None) -> None:
         if self._end is not None and not self._end.done():
             self._end.set_result(trouble)
         self._transport.close()
+
+    def _take_back(self, kinds: tuple[type[LinkEvent], ...]) -> None:
+        """Unsay what was posted and not read yet."""
+        self._events = deque(event for event in self._events if not isinstance(event, kinds))
 
     def _down(self, trouble: Trouble) -> None:
         was_online = self._online
@@ -286,6 +338,7 @@ class ServiceLink:
     def _forget_session(self) -> None:
         self._online = self._acknowledged = self._drop_told = False
         self._downlink.reset()
+        self._deadlines.forget()
         self._outgoing.clear()
-        self._errors: set[str] = set()
+        self._nonsense.forget()
         self._transport.mute(self._muted)

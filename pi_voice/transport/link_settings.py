@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -47,6 +48,18 @@ class LinkSettings:
     max_output_tokens: int | None = None
     encoding: Literal["pcm", "pcmu", "pcma"] = "pcm"
     device_id: str = ""
+
+    @property
+    def phase(self) -> float:
+        """Where this device stands in its fleet, in [0, 1)."""
+        return zlib.crc32(self.device_id.encode()) / 2**32
+
+    @property
+    def key(self) -> ApiKey | None:
+        """The key, or a word in its place where the service is this machine."""
+        if self.api_key is None and self.url.startswith("ws://"):
+            return "none"
+        return self.api_key
 
 
 def session_config(settings: LinkSettings) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from pi_voice.transport import losses
 from pi_voice.transport.auth import ApiKey, auth_headers, resolve_key
@@ -72,6 +73,12 @@ class Supervisor:
         """Sound that was accepted and never left, in ms."""
         socket = self._performer.socket
         return self._dropped_ms + (0.0 if socket is None else socket.dropped_audio_ms)
+
+    @property
+    def silent_s(self) -> float:
+        """Since when not one byte came from the service; infinite without a connection."""
+        socket = self._performer.socket
+        return inf if socket is None else socket.silent_s
 
     async def connect(self, plan: Plan) -> None:
         """Connect and wait until the session is acknowledged.

@@ -36,6 +36,12 @@ class Wanted:
         self._asked.append(turn)
         return turn
 
+    @property
+    def is_busy(self) -> bool:
+        """A reply that is wanted runs, or was asked for."""
+        asked = any(turn > self._cancelled for turn in self._asked)
+        return asked or any(map(self.wants, self._running))
+
     def refused(self, turn: int) -> bool:
         """The service will not reply to this turn; True if that matters to anybody."""
         if turn in self._asked:

@@ -104,6 +104,11 @@ class Socket:
         """Audio that was handed in and will never reach the service."""
         return self._outbox.dropped_audio_ms + self._unsent_audio_ms
 
+    @property
+    def silent_s(self) -> float:
+        """Since when not one byte came from the service, pongs included."""
+        return asyncio.get_running_loop().time() - self._wire.heard_at
+
     def send(self, text: bytes, *, audio_ms: float = 0.0) -> None:
         """Send or queue one text message; returns at once.
 

@@ -1,0 +1,125 @@
+"""Replies that do not go on: the first is cancelled, the second in a row costs the session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pi_voice.core.events import LinkFault
+from pi_voice.retry import RetryClass
+from pi_voice.transport.downlink import Downlink
+from pi_voice.transport.layer import WebSocketTransport
+from pi_voice.transport.messages import AudioEvent, TurnDone, TurnStarted
+from pi_voice.transport.patience import Patience
+from pi_voice.transport.trouble import Trouble
+
+logger = logging.getLogger(__name__)
+
+DOUBT_S = 3.0  # pings go out every 2 s: without a byte for longer, the link is to blame first
+LOOK_AGAIN_S = 1.0
+SIGNS = (  # that a reply goes on, beside its sound
+    "response.output_audio_transcript.delta",
+    "response.output_text.delta",
+    "response.function_call_arguments.delta",
+    "response.output_item.done",
+)
+
+
+class Deadlines:
+    """Minds the clock for every reply that the device waits for."""
+
+    def __init__(
+        self, transport: WebSocketTransport, downlink: Downlink, abandon: Callable[[Trouble], None]
+    ) -> None:
+        """Listen to the transport; after the downlink, which knows what is wanted.
+
+        Args:
+            transport: Where replies come from.
+            downlink: Tells the device that a reply failed.
+            abandon: Ends a session that replies no more.
+        """
+        self._transport = transport
+        self._downlink = downlink
+        self._abandon = abandon
+        self._patience = Patience()
+        self._in_a_row = 0
+        self._timer: asyncio.TimerHandle | None = None
+        transport.on("input_audio_buffer.committed", self._on_committed)
+        transport.on("turn_started", self._on_turn_started)
+        transport.on("audio", self._on_audio)
+        transport.on("turn_done", self._on_turn_done)
+        for name in SIGNS:
+            transport.on(name, self._on_sign)
+
+    def asked(self) -> None:
+        self._patience.asked(self._now_s())
+        self._set_timer()
+
+    def uploading(self, turn_ms: float) -> None:
+        """Wait longer by the length of the turn: over a slower uplink nobody can talk."""
+        self._patience.uploading(turn_ms / 1000)
+        self._set_timer()
+
+    def refused(self) -> None:
+        """The service will not answer what was asked."""
+        self._patience.refused(self._now_s())
+        self._set_timer()
+
+    def forget(self) -> None:
+        """Nothing is waited for any more: it was cancelled, or the session is gone."""
+        self._patience.forget()
+        self._set_timer()
+
+    def _on_committed(self, _: object) -> None:
+        self._patience.arrived(self._now_s())
+        self._set_timer()
+
+    def _on_turn_started(self, started: TurnStarted) -> None:
+        reply_id = started.response_id or ""
+        if self._downlink.wants(reply_id):
+            self._patience.began(reply_id, self._now_s())
+            self._set_timer()
+
+    def _on_audio(self, event: AudioEvent) -> None:
+        self._patience.spoke(event.response_id or "", self._now_s())
+
+    def _on_sign(self, event: Mapping[str, Any]) -> None:
+        self._patience.spoke(str(event.get("response_id")), self._now_s())
+
+    def _on_turn_done(self, done: TurnDone) -> None:
+        self._patience.ended(done.response.id or "", self._now_s())
+        if done.response.status == "completed":
+            self._in_a_row = 0
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Look when patience may end; what comes meanwhile only moves that moment back."""
+        due_s = self._patience.due_s
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_s < float("inf"):
+            self._timer = asyncio.get_running_loop().call_at(due_s, self._look)
+
+    def _look(self) -> None:
+        now_s = self._now_s()
+        stuck = self._patience.stuck(now_s)
+        if stuck is None:
+            self._set_timer()
+        elif self._transport.silent_s > DOUBT_S:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look)
+        else:
+            self._in_a_row += 1
+            self.forget()
+            if self._in_a_row % 2:
+                logger.warning("%s; cancelled", stuck.reason)
+                self._downlink.give_up(stuck.reply_id, stuck.reason)
+            else:
+                trouble = Trouble(RetryClass.NETWORK, LinkFault.SERVICE, stuck.reason)
+                self._abandon(trouble)
+
+    @staticmethod
+    def _now_s() -> float:
+        return asyncio.get_running_loop().time()
