@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyaudio
+
 from pi_voice.audio.cards import Direction
 from pi_voice.audio.inventory import Inventory, Pcm, card_name
 from pi_voice.audio.portaudio import PortAudio
@@ -30,6 +32,11 @@ class DeviceInfo:
     input_rates_hz: tuple[int, ...] = ()
     output_rates_hz: tuple[int, ...] = ()
     problem: str = ""
+
+
+def library() -> str:
+    """Which PortAudio this is, in its own words."""
+    return str(pyaudio.get_portaudio_version_text())
 
 
 def describe_devices(sound: PortAudio | None = None) -> list[DeviceInfo]:

@@ -1,0 +1,65 @@
+"""Checks of the configuration and of the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pi_voice.config.checks import EMBEDDED
+from pi_voice.core.failures import Failure
+from pi_voice.doctor.facts import Facts
+from pi_voice.doctor.findings import Finding, fault, note, ok, warning
+
+FILE, KEY = "configuration.file", "configuration.key"
+
+
+def file(facts: Facts) -> Iterator[Finding]:
+    question = facts.question
+    if facts.system.exists(question.config) and not facts.system.readable(question.config):
+        what = f"{question.config} may only be read by others: the defaults were examined instead"
+        yield note(FILE, what, "sudo pi-voice doctor")
+        return
+    for problem in question.problems:
+        fact, parted, fix = problem.rpartition("; ")
+        check = f"pi-voice config check --config {question.config}"
+        yield fault(
+            FILE,
+            fact if parted else problem,
+            fix if parted else check,
+            Failure.MISCONFIGURED,
+        )
+    for notice in question.notices:
+        yield note(FILE, notice, f"Remove the line from {question.config}")
+    if not question.problems:
+        there = facts.system.exists(question.config)
+        what = f"{question.config} is fine" if there else f"no {question.config}: the defaults hold"
+        yield ok(FILE, what)
+
+
+def key(facts: Facts) -> Iterator[Finding]:
+    """Is there a key, and is it kept from other people; the service judges whether it is good."""
+    service, system = facts.settings.service, facts.system
+    if service.url == EMBEDDED or service.token_command or service.token_url:
+        yield ok(KEY, "no key on this box is needed")
+        return
+    path = service.api_key_file
+    if not system.exists(path):
+        if service.url.startswith("ws://"):  # on this machine, which may ask for none
+            yield ok(KEY, "no key, and the service is on this machine")
+            return
+        yield fault(KEY, f"there is no key in {path}", _write(path), Failure.KEY_REFUSED)
+    elif not system.readable(path):
+        yield note(KEY, f"{path} may only be read by others: not checked", "sudo pi-voice doctor")
+    elif not system.read(path).strip():
+        yield fault(KEY, f"{path} is empty", _write(path), Failure.KEY_REFUSED)
+    elif len(system.read(path).split()) > 1:
+        fact = f"{path} holds more than one word; the key must stand there alone"
+        yield fault(KEY, fact, _write(path), Failure.KEY_REFUSED)
+    elif system.path(path).stat().st_mode & 0o007:
+        fix = f"sudo chown root:root {path} && sudo chmod 600 {path}"
+        yield warning(KEY, f"every user of this machine can read {path}", fix)
+    else:
+        yield ok(KEY, f"there is a key in {path}")
+
+
+def _write(path: object) -> str:
+    return f"sudo nano {path} (the key alone on one line); then: sudo systemctl restart pi-voice"
