@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_voice import drivers, service
+from pi_voice import drivers
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.resample import Resampler
 from pi_voice.build_audio import ears, microphone, playback, sounds, speaker, wire
 from pi_voice.build_lights import RESOURCE, leds
-from pi_voice.config import Settings, notices
+from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
@@ -34,6 +33,7 @@ from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.sim.speaker import SimSpeaker
+from pi_voice.state import Memory
 from pi_voice.transport import WebSocketTransport
 from pi_voice.transport.auth import ApiKey, TokenCommand, TokenUrl
 from pi_voice.transport.link import ServiceLink
@@ -43,7 +43,6 @@ from pi_voice.turns import TurnLog
 logger = logging.getLogger(__name__)
 
 EMBEDDED = "embedded"
-SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
 NO_KEY = "none"  # the embedded service takes any
 MACHINE_ID = Path("/etc/machine-id")
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
@@ -156,12 +155,13 @@ def resampled(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
     return resampler.process(pcm) + resampler.flush()
 
 
-def hardware(settings: Settings, url: str) -> Parts:
+def hardware(settings: Settings, url: str, memory: Memory) -> Parts:
     """The parts of a real box.
 
     Args:
         settings: All of them.
         url: Of the service; that of an embedded one is known only when it runs.
+        memory: What outlives a power cut.
     """
     sound, hearing = PortAudio(), ears(settings)
     return Parts(
@@ -172,6 +172,7 @@ def hardware(settings: Settings, url: str) -> Parts:
         leds=leds(settings),
         link=ServiceLink(link_settings(settings, url)),
         sounds=sounds(settings),
+        memory=memory,
     )
 
 
@@ -210,32 +211,11 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
             leds=lights,
             link=ServiceLink(link_settings(settings, embedded.url)),
             sounds=sounds(settings),
+            memory=Memory(),
         )
         log = TurnLog(wire(settings))
-        daemon = Daemon(device(settings), parts, watch=log)
+        daemon = Daemon(device(settings), parts, log)
         yield Simulation(daemon, ear, mouth, button, lights, embedded, log)
-
-
-def run(settings: Settings) -> None:
-    """Be the device until SIGTERM."""
-    service.configure_logging(settings.log.level)
-    for notice in notices(settings):
-        logger.warning("%s", notice)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    asyncio.run(_run(settings))
-
-
-async def _run(settings: Settings) -> None:
-    async with AsyncExitStack() as stack:
-        url = await _url(settings, stack)
-        logger.info(
-            "ready: %s, microphone %r, speaker %r, service %r",
-            settings.activation.mode,
-            settings.audio.microphone,
-            settings.audio.speaker,
-            settings.service.url,
-        )
-        await service.run(Daemon(device(settings), hardware(settings, url)))
 
 
 def serve(port: int, announce: Callable[[str], object]) -> None:
@@ -279,7 +259,7 @@ def try_service(settings: Settings) -> None:
 
 async def _try_service(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        wanted = link_settings(settings, await _url(settings, stack))
+        wanted = link_settings(settings, await service_url(settings, stack))
         transport = WebSocketTransport(
             wanted.url, wanted.model, wanted.api_key or NO_KEY, wanted.headers
         )
@@ -296,7 +276,8 @@ async def _try_service(settings: Settings) -> None:
             await transport.aclose()
 
 
-async def _url(settings: Settings, stack: AsyncExitStack) -> str:
+async def service_url(settings: Settings, stack: AsyncExitStack) -> str:
+    """The address of the service; an embedded one runs until the stack is left."""
     if settings.service.url != EMBEDDED:
         return settings.service.url
     return (await stack.enter_async_context(EmbeddedService())).url

@@ -73,7 +73,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     config.set_defaults(verb=_config)
     _add_remote(verbs)
+    _add_doctor(verbs)
     return parser
+
+
+def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    what = argparse.ArgumentParser(add_help=False)
+    what.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="another file")
+    what.add_argument("--offline", action="store_true", help="leave the network alone")
+
+    said = "find what is wrong, each with the command that repairs it"
+    more = (
+        "Opens the microphone for half a second, unless it is muted or in use, and one session "
+        "with the service. Exit code: 0 all is fine, perhaps with notes; 1 a warning; 2 a failure."
+    )
+    doctor = verbs.add_parser("doctor", parents=[what], help=said, description=more)
+    doctor.add_argument("--json", action="store_true", help="as one JSON object")
+    doctor.add_argument("--all", action="store_true", help="show also what is fine")
+    doctor.set_defaults(verb=_doctor)
+
+    report = verbs.add_parser("report", parents=[what], help="write a file for whoever helps you")
+    report.add_argument("--out", type=Path, metavar="FILE", help="instead of one in this folder")
+    report.set_defaults(verb=_report)
 
 
 def _add_remote(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -114,6 +135,20 @@ def _add_demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     demo.set_defaults(verb=_demo)
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from pi_voice import build_doctor
+
+    return build_doctor.examination(
+        options.config, as_json=options.json, everything=options.all, offline=options.offline
+    )
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pi_voice import build_doctor
+
+    return build_doctor.written_report(options.config, options.out, offline=options.offline)
+
+
 def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 2**16:
         return int(text)
@@ -127,9 +162,9 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from pi_voice import build
+    from pi_voice import box
 
-    build.run(_settings(options.config))
+    box.run(_settings(options.config))
     return 0
 
 

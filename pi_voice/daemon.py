@@ -16,7 +16,7 @@ from pi_voice.core.device import Device
 from pi_voice.core.events import Event, MicHeard, MicOpened, Started, TimerFired
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import AudioBatch
-from pi_voice.ports import Button, Leds, Link, Microphone, Speaker
+from pi_voice.ports import Button, Leds, Link, Memory, Microphone, Speaker, Surroundings
 
 logger = logging.getLogger(__name__)
 
@@ -53,22 +53,23 @@ class Parts:
     leds: Leds
     link: Link
     sounds: Callable[[Sound], bytes]
+    memory: Memory
+    surroundings: tuple[Surroundings, ...] = ()
 
 
 class Daemon:
     """Pumps sources into the inbox, steps the device, performs its actions.
 
     Attributes:
+        device: Decides.
         parts: What it drives.
+        watchers: See every step, in this order.
     """
 
-    def __init__(
-        self, device: Device, parts: Parts, *, muted: bool = False, watch: Watcher | None = None
-    ) -> None:
-        self._device = device
+    def __init__(self, device: Device, parts: Parts, *watchers: Watcher) -> None:
+        self.device = device
         self.parts = parts
-        self._muted = muted
-        self._watch = watch
+        self.watchers = list(watchers)
         self._inbox: deque[Event] = deque()
         self._stepping = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -87,15 +88,16 @@ class Daemon:
         """
         parts = self.parts
         async with contextlib.AsyncExitStack() as stack:
-            for part in (parts.leds, parts.speaker, parts.microphone, parts.button, parts.link):
+            first = (parts.leds, parts.memory, parts.speaker, parts.microphone, parts.button)
+            for part in (*first, parts.link, *parts.surroundings):
                 await stack.enter_async_context(part)
             stack.callback(self._stop_timers)
-            self.post(Started(self._muted))
+            self.post(Started(parts.memory.muted))
             on_ready()
             try:
                 await self._pump_all()
             except BaseExceptionGroup as faults:
-                raise _first(faults) from faults
+                raise first_fault(faults) from faults
 
     def stop(self) -> None:
         """Silence at once, then let `run` return."""
@@ -122,6 +124,11 @@ class Daemon:
                 tasks.create_task(self._pump("speaker", parts.speaker.events())),
                 tasks.create_task(self._pump("button", parts.button.events())),
                 tasks.create_task(self._pump("link", parts.link.events())),
+                tasks.create_task(self._pump("memory", parts.memory.events())),
+                *(
+                    tasks.create_task(self._pump("watch on the surroundings", around.events()))
+                    for around in parts.surroundings
+                ),
             ]
             await self._stopped.wait()
             if self._fault is not None:
@@ -146,14 +153,15 @@ class Daemon:
         raise SourceEndedError(part)
 
     def _step(self, event: Event) -> None:
-        before = self._device.turn
-        actions = self._device.handle(event)
-        if self._device.turn is not before:
-            logger.debug("= %s → %s", before, self._device.turn)
+        before = self.device.turn
+        actions = self.device.handle(event)
+        if self.device.turn is not before:
+            logger.debug("= %s → %s", before, self.device.turn)
         for action in actions:
             self._perform[type(action)](action)
-        if self._watch is not None:
-            self._watch(event, actions, asyncio.get_running_loop().time())
+        now_s = asyncio.get_running_loop().time()
+        for watcher in self.watchers:
+            watcher(event, actions, now_s)
 
     def _performers(self) -> dict[type, Callable[[Any], None]]:
         parts = self.parts
@@ -168,6 +176,11 @@ class Daemon:
             do.CancelReply: lambda _: parts.link.cancel_reply(),
             do.TruncateReply: lambda a: parts.link.truncate_reply(a.item_id, a.heard_ms),
             do.ReportHeard: lambda a: parts.link.playback_ended(a.item_id, a.heard_ms),
+            do.HangUp: lambda _: parts.link.hang_up(),
+            do.WakeUp: lambda _: parts.link.wake_up(),
+            do.RetryLink: lambda _: parts.link.link_up(),
+            do.Say: lambda a: parts.link.say(a.text),
+            do.Remember: lambda a: parts.memory.remember(a.muted),
             do.PrepareSpeaker: lambda _: parts.speaker.prepare(),
             do.Play: lambda a: parts.speaker.play(a.item_id, a.pcm),
             do.EndItem: lambda a: parts.speaker.end_item(a.item_id),
@@ -203,8 +216,8 @@ class Daemon:
             self._stop_timer(do.StopTimer(name))
 
 
-def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The fault that began it; the other pumps were only cancelled."""
+def first_fault(faults: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The fault that began it; the other tasks were only cancelled."""
     fault: BaseException = faults
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]

@@ -13,7 +13,14 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from pi_voice.core.actions import Pattern
-from pi_voice.core.events import ButtonEdge, LinkEvent, MicEvent, SpeakerEvent
+from pi_voice.core.events import (
+    ButtonEdge,
+    LinkEvent,
+    MicEvent,
+    Remembered,
+    SpeakerEvent,
+    Surrounding,
+)
 from pi_voice.frames import AudioBatch
 
 
@@ -116,4 +123,37 @@ class Link(Resource, Protocol):
     def playback_ended(self, item_id: str, played_ms: float) -> None:
         """Keep the layer's own account of what was heard true."""
 
+    def hang_up(self) -> None:
+        """Close the session until `wake_up`; the next one is told what was said."""
+
+    def wake_up(self) -> None:
+        """Open a session again, at once."""
+
+    def link_up(self) -> None:
+        """The network or the clock changed: do not wait out the pause before the next attempt."""
+
+    def say(self, text: str) -> None:
+        """Let the service speak a text; it comes back as a reply."""
+
     def events(self) -> AsyncIterator[LinkEvent]: ...
+
+
+class Memory(Resource, Protocol):
+    """What outlives a power cut.
+
+    Attributes:
+        muted: What was remembered from the last run.
+    """
+
+    muted: bool
+
+    def remember(self, muted: bool) -> None:
+        """Keep it; Remembered follows when a power cut would not lose it, or it cannot be kept."""
+
+    def events(self) -> AsyncIterator[Remembered]: ...
+
+
+class Surroundings(Resource, Protocol):
+    """Something outside the box that changes and matters; where it cannot be seen it is silent."""
+
+    def events(self) -> AsyncIterator[Surrounding]: ...

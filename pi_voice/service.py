@@ -8,11 +8,14 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
-from pi_voice.daemon import Daemon
+from pi_voice.daemon import Daemon, first_fault
+from pi_voice.journal import Redacting
 
 logger = logging.getLogger(__name__)
 
+BEAT_S = 5.0  # one wake-up; a new hour of the budget and a dead part are noticed soon enough
 LEAVE_S = 1.8  # a stop takes less than 2 s, and a goodbye to the service at most 1 s of it
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
@@ -25,18 +28,20 @@ class _JournalFormatter(logging.Formatter):
         return f"<{priority}>{super().format(record)}".replace("\n", f"\n<{priority}>")
 
 
-def configure_logging(level: str) -> None:
-    """Log to stderr: for journald if it listens there, else for a person.
+def configure_logging(level: str, *others: logging.Handler) -> None:
+    """Log to stderr: for journald if it listens there, else for a person; never a key.
 
     Args:
         level: debug, info, warning or error.
+        others: Who else gets every line.
     """
     handler = logging.StreamHandler(sys.stderr)
     if "JOURNAL_STREAM" in os.environ:
-        handler.setFormatter(_JournalFormatter("%(name)s: %(message)s"))
+        handler.setFormatter(Redacting(_JournalFormatter("%(name)s: %(message)s")))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+        lines = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+        handler.setFormatter(Redacting(lines))
+    logging.basicConfig(level=level.upper(), handlers=[handler, *others], force=True)
     logging.getLogger("websockets").setLevel(logging.WARNING)  # its DEBUG shows the key
 
 
@@ -57,42 +62,63 @@ def notify(state: str) -> None:
             logger.warning("systemd does not hear %r at %r: %s", state, address, error)
 
 
-async def run(daemon: Daemon) -> None:
+async def run(
+    daemon: Daemon,
+    look: Callable[[float, float], str] = lambda now_s, every_s: "",
+    keep_log: Callable[[], None] = lambda: None,
+) -> None:
     """Run the daemon until SIGTERM or SIGINT.
+
+    Args:
+        daemon: The device.
+        look: Called again and again with the loop's clock and the s until the next call; returns
+            the line that `systemctl status` shows, and raises if only a new start helps.
+        keep_log: Called when a part has to be left behind.
 
     Raises:
         SourceEndedError: A part of the device stopped by itself.
+        UnwellError: A part stopped without saying so.
     """
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        _leave_in_any_case()
+        _leave_in_any_case(keep_log)
         daemon.stop()
         notify("STOPPING=1")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    beat = loop.create_task(_beat(), name="watchdog")
     try:
-        await daemon.run(on_ready=lambda: notify("READY=1"))
-    finally:
-        beat.cancel()
+        async with asyncio.TaskGroup() as tasks:
+            beat = tasks.create_task(_beat(look), name="watchdog")
+            await daemon.run(on_ready=lambda: notify("READY=1"))
+            beat.cancel()
+    except BaseExceptionGroup as faults:
+        raise first_fault(faults) from faults
 
 
-def _leave_in_any_case() -> None:
+def _leave_in_any_case(keep_log: Callable[[], None]) -> None:
     """End the process soon, whatever a driver or a resolver still waits for."""
 
     def leave(*_: object) -> None:
         logger.warning("a part of the device did not end in %.1f s; leaving it behind", LEAVE_S)
+        keep_log()
         os._exit(0)
 
     signal.signal(signal.SIGALRM, leave)
     signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
 
 
-async def _beat() -> None:
-    """Ping the watchdog twice as often as it asks for (systemd.service(5), WatchdogSec=)."""
-    interval_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
-    while interval_s:
-        notify("WATCHDOG=1")
-        await asyncio.sleep(interval_s / 2)
+async def _beat(look: Callable[[float, float], str]) -> None:
+    """Ping the watchdog at least twice as often as it asks for (systemd.service(5), WatchdogSec=).
+
+    A fault that `look` finds ends the process: that is quicker than a missed ping.
+    """
+    watchdog_s = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
+    every_s = min(BEAT_S, watchdog_s / 2) if watchdog_s else BEAT_S
+    told = ""
+    while True:
+        line = look(asyncio.get_running_loop().time(), every_s)
+        notify("WATCHDOG=1" if line == told else f"WATCHDOG=1\nSTATUS={line}")
+        told = line
+        await asyncio.sleep(every_s)

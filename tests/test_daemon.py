@@ -21,6 +21,7 @@ from pi_voice.frames import AudioBatch, AudioFormat
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimLeds
 from pi_voice.sim.server import EmbeddedService
+from pi_voice.state import Memory
 from pi_voice.transport.link import ServiceLink
 from pi_voice.transport.link_settings import LinkSettings
 from tests.until import until
@@ -56,7 +57,9 @@ async def test_the_first_event_tells_what_was_remembered() -> None:
     def watch(event: Event, actions: Sequence[Action], now_s: float) -> None:
         seen.append(event)
 
-    daemon = Daemon(Device(PushToTalk()), await parts(), muted=True, watch=watch)
+    memory = Memory()
+    memory.muted = True
+    daemon = Daemon(Device(PushToTalk()), replace(await parts(), memory=memory), watch)
     running = asyncio.create_task(daemon.run())
     await until(lambda: seen)
     daemon.stop()
@@ -92,7 +95,7 @@ async def test_an_event_that_is_posted_while_another_is_handled_waits_for_its_tu
         if isinstance(event, Cue):
             order.append(event.wish)
 
-    daemon = Daemon(Device(PushToTalk()), made, watch=watch)
+    daemon = Daemon(Device(PushToTalk()), made, watch)
     running = asyncio.create_task(daemon.run())
     await leds.shows(Pattern.STARTING)
     daemon.post(Cue(Wish.MUTE, 1.0, local=True))

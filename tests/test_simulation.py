@@ -41,17 +41,26 @@ SPEECH = build.resampled(
 )
 
 
-def settings_for(mode: Mode, *, hot: bool = False) -> Settings:
+def settings_for(mode: Mode, *, hot: bool = False, sleepy: bool = False) -> Settings:
     settings = Settings()
-    return replace(settings, activation=replace(settings.activation, mode=mode, hot=hot))
+    return replace(
+        settings,
+        activation=replace(settings.activation, mode=mode, hot=hot),
+        limits=replace(settings.limits, idle_hang_up_min=10 if sleepy else 0),
+    )
 
 
 @asynccontextmanager
 async def box(
-    mode: Mode = "push_to_talk", card: AudioFormat = CARD, *, hot: bool = False
+    mode: Mode = "push_to_talk",
+    card: AudioFormat = CARD,
+    *,
+    hot: bool = False,
+    sleepy: bool = False,
 ) -> AsyncIterator[Simulation]:
     """A device that is online and idle."""
-    async with build.simulation(settings_for(mode, hot=hot), card) as made, run(made):
+    settings = settings_for(mode, hot=hot, sleepy=sleepy)
+    async with build.simulation(settings, card) as made, run(made):
         await made.leds.shows(Pattern.IDLE)
         yield made
 
@@ -63,7 +72,7 @@ async def box_at(service: EmbeddedService, mode: Mode) -> AsyncIterator[Simulati
     async with build.simulation(settings, CARD) as made:
         link = ServiceLink(build.link_settings(settings, service.url))
         parts = replace(made.daemon.parts, link=link)
-        daemon = Daemon(build.device(settings), parts, watch=made.log)
+        daemon = Daemon(build.device(settings), parts, made.log)
         moved = replace(made, daemon=daemon, service=service)
         async with run(moved):
             yield moved
@@ -297,13 +306,25 @@ async def test_a_renewed_session_is_noticed_by_nobody() -> None:
         assert here.leds.shown[shown:] == []
 
 
+async def test_a_box_that_sleeps_hears_the_whole_question_that_wakes_it() -> None:
+    async with box(sleepy=True) as here:
+        await here.leds.shows(Pattern.ASLEEP, within_s=700)
+        await asyncio.sleep(3 * 3600.0)
+        assert len(here.service.sessions) == 1
+        said = await speak(here)
+        await here.leds.shows(Pattern.SPEAKING)
+        assert len(here.service.sessions) == 2
+        (turn,) = here.service.sessions[-1].turns
+        assert bytes(said.heard) in turn.pcm
+
+
 async def test_a_refused_key_is_shown_for_as_long_as_it_is_refused() -> None:
     refusals = itertools.repeat(Refusal(401, code="invalid_api_key"))
     async with EmbeddedService(script=Script(refusals=refusals)) as service:
         async with box_at(service, "push_to_talk") as here:
-            await here.leds.shows(Pattern.REFUSED)
+            await here.leds.shows(Pattern.KEY_REFUSED)
             await asyncio.sleep(20.0)
-            assert here.leds.pattern is Pattern.REFUSED
+            assert here.leds.pattern is Pattern.KEY_REFUSED
 
 
 async def test_a_failed_reply_in_voice_mode_is_one_failure_and_no_loop() -> None:
@@ -383,8 +404,11 @@ async def test_a_speaker_that_is_unplugged_ends_the_reply() -> None:
         await here.leds.shows(Pattern.SPEAKING)
         here.speaker.unplug()
         unplugged_s = now_s()
-        await here.leds.shows(Pattern.IDLE, within_s=120)
+        await here.leds.shows(Pattern.NO_SPEAKER, within_s=120)
         assert now_s() - unplugged_s < 3.0
+        here.speaker.plug_in()
+        await speak(here)
+        await here.leds.shows(Pattern.SPEAKING)
 
 
 async def test_nothing_of_a_question_leaves_after_mute_while_it_is_sent_again(

@@ -7,9 +7,8 @@ when both talk, and what the floor is measured with.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from pi_voice import build, config
+from pi_voice import build, cli
 from pi_voice.core import actions as do
 from pi_voice.core.actions import Action
 from pi_voice.core.device import Device
@@ -35,11 +34,11 @@ class BothWays:
         return decided
 
 
-def main(path: Path) -> None:
+def main(path: str) -> None:
     made = build.device
     setattr(build, "device", lambda *given: BothWays(made(*given)))  # noqa: B010 - mypy knows its type
-    build.run(config.load(path))
+    cli.main(["run", "--config", path])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

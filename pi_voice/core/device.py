@@ -15,6 +15,7 @@ from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversati
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.failures import Failure
 from pi_voice.core.gestures import Stuck
+from pi_voice.core.mute import Mute
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Condition, Mic, Turn, pattern
 from pi_voice.frames import FRAME_MS
@@ -37,8 +38,7 @@ class Device:
         bindings: Bindings | None = None,
     ) -> None:
         bindings = bindings or Bindings()
-        self._asked_to_mute = False
-        self._switched_off = bindings.has_switch
+        self._mute = Mute(has_switch=bindings.has_switch)
         self._buttons = Buttons(bindings)
         self._rules = rules or Rules()
         self._activation = activation
@@ -47,7 +47,6 @@ class Device:
         self._mic = Mic.CLOSED
         self._mic_wanted = False
         self._speaker_lost = False
-        self._mute_told = True
         self._to_say = ""
         self._waits_to_sleep = False
         self._complained = False
@@ -85,7 +84,17 @@ class Device:
     @property
     def muted(self) -> bool:
         """Somebody asked for it, or the switch is closed."""
-        return self._asked_to_mute or self._switched_off
+        return self._mute.muted
+
+    @property
+    def switched_off(self) -> bool:
+        """The latching switch is closed, so that nothing else can unmute."""
+        return self._mute.switched_off
+
+    @property
+    def microphone(self) -> Mic:
+        """What became of the capture handle; a wish that is not granted yet counts as open."""
+        return Mic.OPEN if self._mic is Mic.CLOSED and self._mic_wanted else self._mic
 
     @property
     def turn(self) -> Turn:
@@ -113,7 +122,7 @@ class Device:
         return decided
 
     def _on_started(self, event: ev.Started) -> Iterator[Action]:
-        self._asked_to_mute = event.muted
+        self._mute.asked = event.muted
         yield do.GateLink(muted=True)
         yield do.ShowMic(is_open=False)
         yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
@@ -139,7 +148,7 @@ class Device:
         elif isinstance(touch, Stuck):
             yield do.Warn(f"button {touch.button!r} is held down; it counts once it is let go")
         elif isinstance(touch, MuteSwitched):
-            yield from self._change_mute(asked=self._asked_to_mute, switched_off=touch.closed)
+            yield from self._change_mute(asked=self._mute.asked, switched_off=touch.closed)
         elif isinstance(touch, Asked):
             yield from self._on_asked(touch)
         elif self.muted:
@@ -188,7 +197,7 @@ class Device:
 
     def _on_cue(self, event: ev.Cue) -> Iterator[Action]:
         if event.wish is Wish.MUTE:
-            yield from self._mute()
+            yield from self._change_mute(asked=True, switched_off=self._mute.switched_off)
         elif event.wish is Wish.UNMUTE:
             if event.local or self._rules.remote_unmute:
                 yield from self._unmute()
@@ -197,34 +206,22 @@ class Device:
         elif not self.muted or event.wish in (Wish.INTERRUPT, Wish.HANG_UP):
             yield from self._grant(event.wish, event.at_s)
 
-    def _mute(self) -> Iterator[Action]:
-        yield from self._change_mute(asked=True, switched_off=self._switched_off)
-
     def _unmute(self) -> Iterator[Action]:
-        if self._switched_off:
+        if self._mute.switched_off:
             yield do.PlaySound(Sound.MUTED)
-        yield from self._change_mute(asked=False, switched_off=self._switched_off)
+        yield from self._change_mute(asked=False, switched_off=self._mute.switched_off)
 
     def _change_mute(self, *, asked: bool, switched_off: bool) -> Iterator[Action]:
-        was_muted, was_asked = self.muted, self._asked_to_mute
-        self._asked_to_mute, self._switched_off = asked, switched_off
+        was_muted = self.muted
+        told = list(self._mute.change(asked=asked, switched_off=switched_off))
         if self.muted and not was_muted:
             self._pre_roll.clear()
             yield from self._conversation.mute()
             yield from self._settle()
-        if asked is not was_asked:
-            yield do.Remember(asked)
-        if self.muted is was_muted:
-            return
-        self._mute_told = not (self.muted and asked)
-        if self._mute_told:
-            yield do.PlaySound(Sound.MUTED if self.muted else Sound.UNMUTED)
+        yield from told
 
     def _on_remembered(self, _: ev.Remembered) -> Iterator[Action]:
-        """Only now the promise holds that not even a power cut unmutes the box."""
-        if not self._mute_told and self.muted:
-            yield do.PlaySound(Sound.MUTED)
-        self._mute_told = True
+        yield from self._mute.remembered()
 
     def _grant(self, wish: Wish, at_s: float, tail_ms: float = 0.0) -> Iterator[Action]:
         if wish is Wish.TALK:

@@ -1,0 +1,136 @@
+"""The whole box as a service: the daemon, and all that watches over it and speaks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from pi_voice import build, service
+from pi_voice.budget import Caps, Ledger
+from pi_voice.build_audio import wire
+from pi_voice.config import Settings, notices
+from pi_voice.control import Access, ControlServer
+from pi_voice.daemon import Daemon
+from pi_voice.health import Health
+from pi_voice.journal import Journal, last_run
+from pi_voice.overview import Overview
+from pi_voice.spending import Spending
+from pi_voice.state import Memory, StateFile
+
+logger = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.0005  # at 5 ms, the default, two busy threads put gaps into the sound
+STATM = Path("/proc/self/statm")
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6  # 4 kB, and 16 kB on a Pi 5
+
+
+def run(settings: Settings) -> None:
+    """Be the device until SIGTERM."""
+    journal = Journal(settings.device.state_dir)
+    service.configure_logging(settings.log.level, journal)
+    for notice in notices(settings):
+        logger.warning("%s", notice)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        asyncio.run(_run(settings, journal))
+    except BaseException as fault:
+        logger.error("%s: %s", type(fault).__name__, fault)
+        journal.keep()
+        raise
+
+
+async def _run(settings: Settings, journal: Journal) -> None:
+    memory = Memory(StateFile(settings.device.state_dir))
+    async with AsyncExitStack() as stack:
+        url = await build.service_url(settings, stack)
+        parts = build.hardware(settings, url, memory)
+        daemon = Daemon(build.device(settings), parts)
+        watched = Watched(settings, daemon, memory)
+        if settings.control.enabled:
+            await stack.enter_async_context(control(settings, watched, journal))
+        logger.info(
+            "ready: %s, microphone %r, speaker %r, service %r",
+            settings.activation.mode,
+            settings.audio.microphone,
+            settings.audio.speaker,
+            settings.service.url,
+        )
+        await service.run(daemon, watched.look, journal.keep)
+
+
+class Watched:
+    """A daemon with those who watch over it.
+
+    Attributes:
+        daemon: The one.
+        spending: Its budget.
+        health: Its judge.
+        overview: How it stands.
+    """
+
+    def __init__(self, settings: Settings, daemon: Daemon, memory: Memory) -> None:
+        self.daemon = daemon
+        counters = ledger(settings)
+        counters.restore(memory.spent)
+        self.spending = Spending(counters, wire(settings), post=daemon.post, keep=memory.note_spent)
+        self.health = Health()
+        self.overview = Overview(
+            daemon.device, self.health, self.spending.report, settings.device.name
+        )
+        daemon.watchers += [self.spending, self.health, self.overview]
+
+    def look(self, now_s: float, every_s: float) -> str:
+        """Judge, and tell in one line.
+
+        Raises:
+            UnwellError: Only a new start helps.
+        """
+        self.spending.look()
+        self.health.beat(now_s, every_s=every_s, rss_mb=rss_mb())
+        return self.overview.line()
+
+
+def ledger(settings: Settings) -> Ledger:
+    """The owner's limits and the prices of the model."""
+    limits = settings.limits
+    caps = Caps(
+        turn_s=limits.turn_s,
+        session_s=limits.session_min * 60,
+        hour_s=limits.hour_min * 60,
+        day_s=limits.day_min * 60,
+        day_tokens=limits.day_tokens,
+        day_money=limits.day_money,
+        currency=limits.currency,
+    )
+    prices = limits.prices.get(settings.service.model)
+    kinds = () if prices is None else prices.__slots__
+    return Ledger(caps, {kind: getattr(prices, kind) for kind in kinds})
+
+
+def control(settings: Settings, watched: Watched, journal: Journal) -> ControlServer:
+    """The socket behind pi-voice status, mute, say and the others."""
+    loop = asyncio.get_running_loop()
+    access = Access(
+        ask=watched.daemon.post,
+        status=lambda: watched.overview.status(loop.time()),
+        logs=journal.lines,
+        last_run=lambda: last_run(settings.device.state_dir),
+    )
+    return ControlServer(
+        settings.device.runtime_dir,
+        access,
+        group=settings.control.group,
+        remote_unmute=settings.privacy.remote_unmute,
+    )
+
+
+def rss_mb() -> float:
+    """Memory of this process, in MB; 0 where the kernel does not tell (proc(5), statm)."""
+    try:
+        return int(STATM.read_text().split()[1]) * PAGE_MB
+    except OSError:
+        return 0.0

@@ -1,0 +1,102 @@
+"""How things stand: read off the device and what happens to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pi_voice.core import events as ev
+from pi_voice.core.actions import Action
+from pi_voice.core.device import Device
+from pi_voice.core.events import Event
+from pi_voice.core.failures import Failure
+from pi_voice.core.states import Connection, Mic, pattern
+from pi_voice.health import Health
+from pi_voice.hints import HINTS
+from pi_voice.status import Finding, Status
+
+
+class Overview:
+    """Watches the daemon, and tells how things stand.
+
+    Args:
+        device: Whose state it is.
+        health: Judges what the device cannot see.
+        spent: What the conversation cost so far.
+        name: Of the box.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        health: Health,
+        spent: Callable[[], Mapping[str, object]],
+        name: str,
+    ) -> None:
+        self._device = device
+        self._health = health
+        self._spent = spent
+        self._name = name
+        self._began_s: float | None = None
+        self._state_s = self._connection_s = 0.0
+        self._seen = (pattern(device.condition), device.condition.connection)
+        self._reasons: dict[type, str] = {}
+
+    def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
+        """Take in one step of the daemon."""
+        if self._began_s is None:
+            self._began_s = self._state_s = self._connection_s = now_s
+        if isinstance(event, ev.LinkDown | ev.MicLost | ev.SpeakerLost):
+            self._reasons[type(event)] = event.reason
+        elif isinstance(event, ev.LinkUp):
+            self._reasons.pop(ev.LinkDown, None)
+        box = self._device.condition
+        seen = (pattern(box), box.connection)
+        if seen[0] is not self._seen[0]:
+            self._state_s = now_s
+        if seen[1] is not self._seen[1]:
+            self._connection_s = now_s
+        self._seen = seen
+
+    def line(self) -> str:
+        """One line, for `systemctl status`."""
+        box = self._device.condition
+        return f"{pattern(box).value.replace('_', ' ')}; connection {box.connection}"
+
+    def status(self, now_s: float) -> Status:
+        """Everything, at this moment of the loop's clock."""
+        box = self._device.condition
+        online = box.connection is Connection.ONLINE
+        return Status(
+            state=pattern(box).value,
+            state_s=now_s - self._state_s,
+            muted=box.muted,
+            switched_off=self._device.switched_off,
+            microphone=self._device.microphone.value,
+            microphone_reason=self._reasons.get(ev.MicLost, "") if box.mic is Mic.LOST else "",
+            connection=box.connection.value,
+            connection_s=now_s - self._connection_s,
+            connection_reason="" if online else self._reasons.get(ev.LinkDown, ""),
+            turn=box.turn.value,
+            trouble=box.trouble.value if box.trouble else "",
+            spent=self._spent(),
+            findings=tuple(self._findings()),
+            name=self._name,
+            pid=os.getpid(),
+            uptime_s=now_s - (self._began_s if self._began_s is not None else now_s),
+        )
+
+    def _findings(self) -> Iterator[Finding]:
+        box = self._device.condition
+        if box.mic is Mic.LOST:
+            yield _failure(Failure.NO_MICROPHONE)
+        if box.speaker_lost:
+            yield _failure(Failure.NO_SPEAKER)
+        if box.trouble is not None:
+            yield _failure(box.trouble)
+        for found in self._health.findings():
+            yield Finding(found.code, found.text)
+
+
+def _failure(failure: Failure) -> Finding:
+    return Finding(failure.value, HINTS[failure].fact, HINTS[failure].fix)

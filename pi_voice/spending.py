@@ -1,0 +1,104 @@
+"""The budget beside the running device: reads what was sent and used, and says when to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from pi_voice.budget import Date, Ledger
+from pi_voice.core import actions as do
+from pi_voice.core.actions import Action, Pattern
+from pi_voice.core.events import BudgetChanged, Cue, Event, LinkUp, Used, Wish
+from pi_voice.frames import AudioFormat
+
+QUIET = (Pattern.IDLE, Pattern.MUTED)  # nobody is in the middle of a sentence
+
+
+def today() -> Date:
+    """The wall clock, in local time."""
+    now_s = time.time()
+    return Date(int(now_s // 3600), date.fromtimestamp(now_s).toordinal())
+
+
+class Spending:
+    """Watches the daemon: counts, keeps the counters, and posts BudgetChanged."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        wire: AudioFormat,
+        *,
+        post: Callable[[Event], None],
+        keep: Callable[[Mapping[str, Any]], None],
+        now: Callable[[], Date] = today,
+    ) -> None:
+        """Begin with what the ledger holds.
+
+        Args:
+            ledger: With the counters of the last run.
+            wire: The rate of what is sent.
+            post: Tells the daemon.
+            keep: Takes the counters whenever they changed; returns at once.
+            now: The wall clock.
+        """
+        self._ledger = ledger
+        self._wire = wire
+        self._post = post
+        self._keep = keep
+        self._now = now
+        self._refusal = ""
+
+    def report(self) -> dict[str, float | str]:
+        """What was spent and is allowed: seconds of sound, tokens, money; 0 is no limit."""
+        self._ledger.refusal(self._now())
+        spent, caps = self._ledger.spent, self._ledger.caps
+        return {
+            "hour_s": round(spent.hour_s, 1),
+            "hour_limit_s": caps.hour_s,
+            "day_s": round(spent.day_s, 1),
+            "day_limit_s": caps.day_s,
+            "day_tokens": spent.day_tokens,
+            "day_tokens_limit": caps.day_tokens,
+            "day_money": round(spent.day_money, 4),
+            "day_money_limit": caps.day_money,
+            "currency": caps.currency,
+        }
+
+    def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
+        """Take in one step of the daemon."""
+        if self._count(event, actions):
+            self.look()
+        quiet = any(isinstance(a, do.Show) and a.pattern in QUIET for a in actions)
+        if quiet and self._ledger.session_is_full:
+            self._ledger.session_began()
+            self._post(Cue(Wish.HANG_UP, now_s))
+
+    def look(self) -> None:
+        """See whether a limit is reached, or a new hour or day gives some again."""
+        refusal = self._ledger.refusal(self._now())
+        if refusal != self._refusal:
+            self._refusal = refusal
+            self._post(BudgetChanged(refusal))
+
+    def _count(self, event: Event, actions: Sequence[Action]) -> bool:
+        if isinstance(event, LinkUp):
+            self._ledger.session_began()
+        elif isinstance(event, Used):
+            self._ledger.used(event, self._now())
+        sent_bytes = 0
+        ended = False
+        for action in actions:
+            if isinstance(action, do.SendAudio | do.SendTurn):
+                sent_bytes += len(action.pcm)
+            elif isinstance(action, do.CommitTurn | do.DiscardTurn):
+                ended = True
+        if sent_bytes:
+            self._ledger.sent(self._wire.duration_ms(sent_bytes) / 1000, self._now())
+        if ended:
+            self._ledger.turn_began()
+        if sent_bytes or isinstance(event, Used):
+            self._keep(self._ledger.kept())
+            return True
+        return ended or isinstance(event, LinkUp)

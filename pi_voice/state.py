@@ -1,0 +1,197 @@
+"""What outlives a power cut: whether the box is muted, and what was spent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pi_voice.core.events import Remembered
+
+logger = logging.getLogger(__name__)
+
+Facts = dict[str, Any]
+
+LAZY_S = 60.0  # counters are written at most once a minute: SD cards wear out
+RETRY_S = 600.0  # a full disk is seldom emptied sooner
+FAREWELL_S = 0.5  # the last write may not hold up the end
+
+
+class StateFile:
+    """A small file of facts that is old or new at every moment, and never torn.
+
+    It holds one line with the checksum and one of JSON. The copy before it is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._new = folder / "state.new"
+        self._current = folder / "state"
+        self._previous = folder / "state.old"
+
+    def load(self) -> Facts | None:
+        """Read the newest copy that is whole; None if there are copies and none is.
+
+        Without any copy, as at the very first start, there are no facts.
+        """
+        copies = [path for path in (self._current, self._previous) if path.exists()]
+        for path in copies:
+            facts = _read(path)
+            if facts is not None:
+                return facts
+            logger.warning("%s is damaged; trying the copy before it", path)
+        return None if copies else {}
+
+    def save(self, facts: Mapping[str, Any]) -> None:
+        """Write all facts; returns when a power cut would not lose them. Blocks on the disk.
+
+        Raises:
+            OSError: They were not written; what was there before is still whole.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        body = json.dumps(facts, sort_keys=True)
+        with open(self._new, "w", encoding="utf-8") as file:
+            file.write(f"{_checksum(body)}\n{body}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._current, self._previous)
+        os.replace(self._new, self._current)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Make the new names last, too."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _read(path: Path) -> Facts | None:
+    try:
+        checksum, body, *rest = path.read_text(encoding="utf-8").split("\n")
+        facts = json.loads(body)
+    except (OSError, ValueError):
+        return None
+    whole = checksum == _checksum(body) and not any(rest) and isinstance(facts, dict)
+    return facts if whole else None
+
+
+def _checksum(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+class Memory:
+    """Keeps facts for the next start. The disk is written in a thread of its own.
+
+    Attributes:
+        muted: What was remembered from the last run.
+        spent: The counters of the last run; see `budget.Ledger.kept`.
+        is_kept: False while the disk does not take what should be kept.
+    """
+
+    def __init__(self, file: StateFile | None = None) -> None:
+        """Read what was kept.
+
+        Args:
+            file: Where it is kept; None keeps it only as long as the program runs.
+        """
+        facts = file.load() if file else {}
+        if facts is None:
+            logger.error("nothing readable is left in the state folder: starting muted, to be safe")
+            facts = {"muted": True}
+        self.muted = facts.get("muted") is True
+        spent = facts.get("spent")
+        self.spent: Facts = spent if isinstance(spent, dict) else {}
+        self.is_kept = True
+        self._file = file
+        self._facts: Facts = facts
+        self._urgent = self._lazy = False
+        self._owed = 0
+        self._changed = asyncio.Event()
+        self._reports: asyncio.Queue[Remembered] = asyncio.Queue()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.get_running_loop().create_task(self._write_on(), name="state")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        if self._file and (self._urgent or self._lazy):
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await asyncio.to_thread(self._file.save, dict(self._facts))
+
+    def remember(self, muted: bool) -> None:
+        """Keep it as soon as the disk can; Remembered follows."""
+        self._facts["muted"] = muted
+        self._urgent = True
+        self._owed += 1
+        self._changed.set()
+
+    def note_spent(self, spent: Mapping[str, Any]) -> None:
+        """Keep the counters some time soon."""
+        self._facts["spent"] = dict(spent)
+        self._lazy = True
+        self._changed.set()
+
+    async def events(self) -> AsyncIterator[Remembered]:
+        while True:
+            yield await self._reports.get()
+
+    async def _write_on(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if not self._urgent:
+                await self._pause(LAZY_S)
+            owed, self._owed = self._owed, 0
+            self._urgent = self._lazy = False
+            if not await self._save():
+                self._lazy = True
+            for _ in range(owed):
+                self._reports.put_nowait(Remembered())
+            if not self.is_kept:
+                await self._pause(RETRY_S)
+                self._changed.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when something urgent has to be kept."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._urgent:
+                    await self._changed.wait()
+                    self._changed.clear()
+
+    async def _save(self) -> bool:
+        if self._file is None:
+            return True
+        try:
+            await asyncio.to_thread(self._file.save, dict(self._facts))
+        except OSError as error:
+            if self.is_kept:
+                logger.warning(
+                    "what is muted and spent cannot be kept over a power cut: %s. "
+                    "Make room, or make [device] state_dir writable",
+                    error,
+                )
+            self.is_kept = False
+            return False
+        self.is_kept = True
+        return True
