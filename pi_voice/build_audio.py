@@ -121,7 +121,8 @@ def speaker(settings: Settings, sound: PortAudio, far_end: FarEnd | None) -> PyA
 
 def sounds(settings: Settings) -> Sounds:
     cues = settings.cues
-    return Sounds(wire(settings), gain=cues.volume / 100 if cues.enabled else 0.0)
+    gain = cues.volume / 100 if cues.enabled else 0.0
+    return Sounds(wire(settings), gain=gain, language=settings.device.language)
 
 
 def calibrate(settings: Settings) -> Measured:

@@ -1,16 +1,25 @@
-"""Short sounds that tell without words what is going on; made here, never fetched."""
+"""Short sounds that tell what is going on: tones made here, and sentences that ship with us."""
 
 from __future__ import annotations
 
+import logging
+import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from pi_voice.audio.resample import Signal, to_pcm
+from pi_voice.audio.resample import Resampler, Signal, from_pcm, to_pcm
 from pi_voice.core.actions import Sound
 from pi_voice.frames import AudioFormat
 
+logger = logging.getLogger(__name__)
+
+CLIPS = Path(__file__).parent.parent / "sounds"  # a folder per language, a WAV file per sound
+ENGLISH = "en"
+PAUSE_MS = 150.0  # between the tone, which makes one listen, and the sentence
+KEPT = 4  # sounds made and remembered: a sentence takes up to 150 kB
 PEAK = 4000.0  # -18 dB: below a voice, which peaks near full scale
 ATTACK_MS = 6.0  # soft enough not to click, short enough to keep a rhythm
 RELEASE_MS = 30.0
@@ -58,27 +67,59 @@ MELODIES: Mapping[Sound, tuple[Note, ...]] = {
 
 
 class Sounds:
-    """Gives each sound as mono samples at the rate of the wire; each is made once.
+    """Gives each sound as mono samples at the rate of the wire: a tone, and a sentence if there is.
 
-    A recorded sentence would take the place of a melody in `__call__`, and nowhere else.
+    What has no sentence in the language of the box has one in English, or the tone alone.
     """
 
-    def __init__(self, wire: AudioFormat, *, gain: float = 1.0) -> None:
+    def __init__(
+        self,
+        wire: AudioFormat,
+        *,
+        gain: float = 1.0,
+        language: str = ENGLISH,
+        clips: Path = CLIPS,
+    ) -> None:
         """Take the shape.
 
         Args:
             wire: Rate of the samples.
             gain: From 0 to 1, beside the volume of the speaker.
+            language: The folder of its sentences.
+            clips: The folder of the languages.
         """
         self._wire = wire
         self._gain = gain
+        self._folders = [clips / name for name in dict.fromkeys((language, ENGLISH))]
         self._made: dict[Sound, bytes] = {}
 
     def __call__(self, sound: Sound) -> bytes:
-        if sound not in self._made:
-            tones = [self._tone(note) for note in MELODIES[sound]]
-            self._made[sound] = to_pcm(np.concatenate(tones) * np.float32(self._gain * PEAK))
-        return self._made[sound]
+        made = self._made.pop(sound, None) or self._make(sound)
+        self._made[sound] = made  # the newest are at the end
+        if len(self._made) > KEPT:
+            del self._made[next(iter(self._made))]
+        return made
+
+    def _make(self, sound: Sound) -> bytes:
+        tones = [self._tone(note) for note in MELODIES[sound]]
+        parts = [np.concatenate(tones) * np.float32(PEAK)]
+        sentence = self._sentence(sound)
+        if len(sentence):
+            parts += [self._tone(Note(0.0, PAUSE_MS)), sentence]
+        return to_pcm(np.concatenate(parts) * np.float32(self._gain))
+
+    def _sentence(self, sound: Sound) -> Signal:
+        """What is said about it, from -32768 to 32767; empty if nothing is."""
+        for folder in self._folders if self._gain else ():
+            path = folder / f"{sound}.wav"
+            if path.exists():
+                try:
+                    return _recording(path, self._wire.rate_hz)
+                except (OSError, EOFError, wave.Error, ValueError) as error:
+                    logger.warning(
+                        "%s cannot be played (%s); replace it by 16-bit mono PCM", path, error
+                    )
+        return np.zeros(0, np.float32)
 
     def _tone(self, note: Note) -> Signal:
         """A sine with a little of its octave, which small speakers make warmer, from -1 to 1."""
@@ -91,3 +132,18 @@ class Sounds:
         envelope = np.minimum(ms / ATTACK_MS, (note.ms - ms) / RELEASE_MS).clip(0, 1)
         shaped: Signal = (tone * np.sin(envelope * np.pi / 2) ** 2).astype(np.float32)
         return shaped
+
+
+def _recording(path: Path, rate_hz: int) -> Signal:
+    """A WAV file at another rate.
+
+    Raises:
+        ValueError: It is not 16-bit mono, or of a rate that is not a multiple of 50 Hz.
+    """
+    with wave.open(str(path)) as file:
+        channels, width, hz, count, *_ = file.getparams()
+        if (channels, width) != (1, 2):
+            raise ValueError(f"it has {channels} channels of {8 * width} bits")
+        pcm = file.readframes(count)
+    resampler = Resampler(hz, rate_hz)
+    return np.concatenate([resampler.feed(from_pcm(pcm)), resampler.drain()])
