@@ -4,21 +4,29 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 venv=$root/.venv
-verb=${1:-service}
+verb=${1:-install}
 python=  # the Python that makes the virtual environment
 log=     # what the tools said; told to the person only when something fails
 passed=()
 
 usage() {
     cat <<'END'
+sudo ./install.sh             install the service on this box, or bring it to this version
+sudo ./install.sh upgrade     the same, where it is installed already
+sudo ./install.sh rollback    go back to the version before
+sudo ./install.sh uninstall   remove the program; --purge: and configuration, key and user
+  --profile NAME      begin with config/NAME.toml: hobby-kit, smart-speaker or kiosk
+  --unattended FILE   ask nothing; the answers are in FILE (see config/unattended.toml)
+  --no-start          do not start the service now
+  --dry-run           only say what would be done
+
 ./install.sh demo [options]   install what is missing here, then hold the demo conversation
 ./install.sh test             install what is missing here, then run every check and test
 ./install.sh help             this text
-sudo ./install.sh             install the service on a Raspberry Pi: comes with a later version
 
-Python packages go into .venv beside this script; packages of the distribution are named before
-they are installed, and none is ever removed. demo passes its options on: --wav, --out, --json …
-PYTHON=/path/to/python3 takes another Python than the distribution's.
+For demo and test, Python packages go into .venv beside this script. Packages of the distribution
+are named before they are installed, and none is ever removed. demo passes its options on: --wav,
+--out, --json … PYTHON=/path/to/python3 takes another Python than the distribution's.
 END
 }
 
@@ -154,6 +162,17 @@ prepare() {
     fill_venv "$1"
 }
 
+# The service is installed by a program of its own, which needs nothing but Python.
+manage_service() {
+    python=${PYTHON:-/usr/bin/python3}
+    [[ -x $python ]] || fail "there is no $python here; run: sudo apt-get install python3"
+    new_enough "$python" || fail "Python 3.11 or newer is needed, and $python is not;" \
+        'Raspberry Pi OS 12 (Bookworm) and later ones have it'
+    export PYTHONPATH=$root
+    unset PYTHONHOME
+    exec "$python" -B -m pi_voice.installer.command "$@"
+}
+
 # --- the checks ---
 
 # check NAME COMMAND…: what it says is shown only if it fails.
@@ -234,10 +253,7 @@ case $verb in
         run_checks
         ;;
     help | -h | --help) usage ;;
-    service)
-        fail 'installing the service comes with a later version; today there are' \
-            './install.sh demo and ./install.sh test'
-        ;;
+    install | upgrade | rollback | uninstall | --*) manage_service "$@" ;;
     *)
         usage >&2
         exit 2

@@ -48,6 +48,7 @@ case "$*" in
         cat "$MACHINE/pip-says" 2>/dev/null && exit 1
         exit 0 ;;
     *find_spec*) [ ! -e "$MACHINE/incomplete" ] ;;
+    *pi_voice.installer*) echo "$* with $PYTHONPATH" ;;
     -m\\ pytest*) echo "2 passed in 0.10s" ;;
     demo*|format*|check*) echo "$(basename "$0") $* in $PWD"; [ ! -e "$MACHINE/$1-fails" ] ;;
 esac
@@ -124,13 +125,12 @@ def machine(tmp_path: Path) -> Machine:
 def test_help_tells_every_verb(machine: Machine) -> None:
     done = machine.run("help")
     assert done.returncode == 0
-    assert [f"./install.sh {verb}" in done.stdout for verb in ("demo", "test", "help")] == [
-        True
-    ] * 3
+    verbs = ("", "upgrade", "rollback", "uninstall", "demo", "test", "help")
+    assert [verb for verb in verbs if f"./install.sh {verb}" not in done.stdout] == []
     assert machine.calls() == []
 
 
-@pytest.mark.parametrize("words", [("dmeo",), ("test", "fast"), ("--profile", "kiosk")])
+@pytest.mark.parametrize("words", [("dmeo",), ("test", "fast")])
 def test_what_it_does_not_know_is_answered_with_the_usage(
     machine: Machine, words: tuple[str, ...]
 ) -> None:
@@ -140,10 +140,24 @@ def test_what_it_does_not_know_is_answered_with_the_usage(
     assert machine.calls() == []
 
 
-def test_the_service_is_said_to_come_later(machine: Machine) -> None:
-    done = machine.run()
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--profile", "kiosk"), ("install", "--dry-run"), ("upgrade",), ("rollback",)],
+)
+def test_the_service_is_the_business_of_the_checkouts_own_installer(
+    machine: Machine, words: tuple[str, ...]
+) -> None:
+    done = machine.run(*words)
+    called = " ".join(("-B -m pi_voice.installer.command", *words))
+    assert done.stdout == f"{called} with {machine.checkout}\n"
+    assert machine.calls() == []
+
+
+def test_the_service_does_not_start_with_an_old_python(machine: Machine) -> None:
+    machine.note("old")
+    done = machine.run("uninstall", "--purge")
     assert done.returncode == 1
-    assert "the service comes with a later version" in done.stderr
+    assert "Python 3.11 or newer is needed" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

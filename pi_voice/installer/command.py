@@ -1,0 +1,213 @@
+"""The verbs of install.sh that change the machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pi_voice.errors import EXIT_FAULT, PiVoiceError
+from pi_voice.installer import plan, release, wishes
+from pi_voice.installer.machine import ETC, OPT, STATE, InstallError, Machine
+from pi_voice.installer.release import PROFILES, Release
+from pi_voice.installer.steps import Build, Step, drop
+from pi_voice.installer.wishes import Wishes
+
+HERE = Path(__file__).parents[2]
+FREE_BYTES = 400_000_000  # a version with its packages takes 100 to 200 MB
+
+
+def main(argv: Sequence[str], machine: Machine | None = None) -> int:
+    """Run one verb; the exit code of the process."""
+    options = _parser().parse_args(argv)
+    on = machine or Machine()
+    os.umask(0o022)  # the user of the service must be able to read the program
+    try:
+        if trouble := refusal(on, platform.machine()):
+            raise InstallError(trouble)
+        if os.geteuid() and not options.dry_run:
+            raise InstallError(f"this needs root; run: sudo ./install.sh {' '.join(argv)}".rstrip())
+        _VERBS[options.verb](options, on)
+    except (PiVoiceError, OSError) as error:
+        sys.stderr.write(f"install.sh: {error}{_keep(on.transcript())}\n")
+        return EXIT_FAULT
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninstall.sh: stopped; run it again to go on\n")
+        return 130
+    return 0
+
+
+def refusal(machine: Machine, processor: str) -> str:
+    """Why nothing can be installed here, or nothing."""
+    if processor == "armv6l":
+        return (
+            "this Raspberry Pi is too old: the program needs ARMv7 or newer, "
+            "a Pi Zero 2 W, a Pi 2 or a later one"
+        )
+    os_release = machine.at("/etc/os-release")
+    words = os_release.read_text().splitlines() if os_release.exists() else []
+    named = [line.partition("=")[2] for line in words if line.startswith(("ID=", "ID_LIKE="))]
+    if "debian" not in " ".join(named):
+        return "this system is no Debian; Raspberry Pi OS 12 and 13 and Debian 12 and 13 will do"
+    if not machine.exists("/usr/bin/systemctl"):
+        return "there is no systemd here, and the service needs it"
+    return ""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="install.sh", add_help=False, allow_abbrev=False)
+    parser.add_argument("verb", nargs="?", choices=_VERBS, default="install")
+    parser.add_argument("--profile", choices=PROFILES, default="")
+    parser.add_argument("--unattended", type=Path)
+    parser.add_argument("--no-start", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--purge", action="store_true")
+    return parser
+
+
+def _install(options: argparse.Namespace, machine: Machine) -> None:
+    here = release.in_checkout(HERE)
+    steps = plan.installation(here, _wishes(options, machine), _packages(machine))
+    waiting = plan.pending(steps, machine)
+    if any(isinstance(step, Build) for step in waiting):
+        _check_room(machine)
+    if not _announce(waiting, options):
+        return
+    try:
+        _perform(waiting, machine)
+    except InstallError as error:
+        raise _gone_back(error, here, machine) from error
+    _tell_how_to_go_on(machine, here, started=not options.no_start)
+
+
+def _upgrade(options: argparse.Namespace, machine: Machine) -> None:
+    if not machine.manifest.current:
+        raise InstallError("nothing is installed here yet; run: sudo ./install.sh")
+    _install(options, machine)
+
+
+def _rollback(options: argparse.Namespace, machine: Machine) -> None:
+    known = machine.manifest
+    if not known.previous:
+        raise InstallError("there is no earlier version here to go back to")
+    earlier = release.installed(machine, known.previous)
+    steps = plan.pending(plan.activation(earlier, start=_starts(options, machine)), machine)
+    if not _announce(steps, options):
+        return
+    try:
+        _perform(steps, machine)
+    except InstallError as error:
+        raise _gone_back(error, earlier, machine) from error
+    sys.stdout.write(f"Version {earlier.version} is in use again; {known.current} is kept.\n")
+
+
+def _uninstall(options: argparse.Namespace, machine: Machine) -> None:
+    known = machine.manifest
+    steps = plan.pending(plan.removal(known, purge=options.purge), machine)
+    if not machine.exists(OPT):
+        sys.stdout.write("pi_voice is not installed here.\n")
+        return
+    if not _announce(steps, options):
+        return
+    _perform(steps, machine)
+    if not options.purge:
+        rest = f"{ETC}, {STATE} and the user pi-voice"
+        sys.stdout.write(f"Kept: {rest}. To remove them: sudo ./install.sh uninstall --purge\n")
+    if known.packages:
+        sys.stdout.write(f"These packages came with it and stay: {' '.join(known.packages)}\n")
+
+
+_VERBS = {
+    "install": _install,
+    "upgrade": _upgrade,
+    "rollback": _rollback,
+    "uninstall": _uninstall,
+}
+
+
+def _wishes(options: argparse.Namespace, machine: Machine) -> Wishes:
+    """What was said on the command line, in the file of answers, and by the person."""
+    said = wishes.read(options.unattended) if options.unattended else Wishes()
+    start = said.start and _starts(options, machine)
+    said = replace(said, profile=options.profile or said.profile, start=start)
+    said = replace(said, person=wishes.person())
+    is_new = not machine.exists(f"{ETC}/config.toml")
+    if is_new and not options.unattended and not options.dry_run and wishes.somebody_is_there():
+        return wishes.asked(said)
+    return said
+
+
+def _starts(options: argparse.Namespace, machine: Machine) -> bool:
+    """An image that is being made has no systemd to start anything."""
+    return machine.is_booted and not options.no_start
+
+
+def _packages(machine: Machine) -> tuple[str, ...]:
+    return plan.packages(machine, sys.version_info[:2])
+
+
+def _check_room(machine: Machine) -> None:
+    if shutil.disk_usage(machine.root).free < FREE_BYTES:
+        raise InstallError(f"less than {FREE_BYTES // 10**6} MB are free: make room first")
+
+
+def _announce(steps: Sequence[Step], options: argparse.Namespace) -> bool:
+    """Say what will be done; False if it shall not be done, or nothing is to do."""
+    if not steps:
+        sys.stdout.write("Everything is in place; nothing to do.\n")
+    elif options.dry_run:
+        sys.stdout.write(f"This would be done:\n{plan.told(steps)}")
+    return bool(steps) and not options.dry_run
+
+
+def _perform(steps: Sequence[Step], machine: Machine) -> None:
+    for number, step in enumerate(steps, start=1):
+        sys.stdout.write(f"[{number}/{len(steps)}] {step}\n")
+        sys.stdout.flush()
+        try:
+            step.do(machine)
+        except OSError as error:
+            raise InstallError(f"could not {step}: {error}") from error
+
+
+def _gone_back(error: InstallError, bad: Release, machine: Machine) -> InstallError:
+    """Bring the version back that ran before; what to tell the owner then."""
+    good = machine.manifest.current
+    if good in ("", bad.version):
+        return error
+    sys.stdout.write(f"That did not work; going back to version {good}\n")
+    old = release.installed(machine, good)
+    steps = plan.pending(plan.activation(old, start=machine.is_booted), machine)
+    _perform(steps, machine)
+    if bad.version != machine.manifest.previous:
+        drop(machine, bad.version)
+    return InstallError(f"{error}\nVersion {good} runs again, nothing else has changed")
+
+
+def _keep(transcript: str) -> str:
+    """Write down what the tools said; where, in words to be appended."""
+    if not transcript:
+        return ""
+    with tempfile.NamedTemporaryFile("w", prefix="pi-voice-install.", delete=False) as file:
+        file.write(transcript)
+    return f" (details: {file.name})"
+
+
+def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None:
+    sys.stdout.write(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
+    if not machine.at(f"{ETC}/api_key").stat().st_size:
+        sys.stdout.write(
+            "It repeats what it hears until it has a key: write it into "
+            f"{ETC}/api_key and the address into {ETC}/config.toml,\n"
+            "then: pi-voice config check && sudo systemctl restart pi-voice\n"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,348 @@
+"""What can be done to a machine: each step knows whether it is done, and how it is done."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from pi_voice.installer.machine import (
+    ETC,
+    MANIFEST,
+    OPT,
+    SERVICE,
+    STATE,
+    SYSUSERS,
+    UNIT,
+    USER,
+    VERSIONS,
+    Machine,
+)
+from pi_voice.installer.release import Release
+
+
+class Step(Protocol):
+    """A state that the machine shall be in; `str()` tells the owner what is done to get there."""
+
+    def is_done(self, machine: Machine) -> bool: ...
+
+    def do(self, machine: Machine) -> None:
+        """Get there.
+
+        Raises:
+            InstallError: It did not work.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Packages of the distribution; they stay when the program goes."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"install the packages {', '.join(self.names)}"
+
+    def is_done(self, machine: Machine) -> bool:
+        return all(has_package(machine, name) for name in self.names)
+
+    def do(self, machine: Machine) -> None:
+        missing = [name for name in self.names if not has_package(machine, name)]
+        manifest = machine.manifest
+        machine.note(replace(manifest, packages=(*manifest.packages, *missing)))
+        machine.ask("apt-get", "update")  # an old list of packages may still do
+        options = ("-y", "--no-install-recommends", "--no-remove", "-o", "DPkg::Lock::Timeout=120")
+        machine.call("apt-get", "install", *options, *missing)
+
+
+def has_package(machine: Machine, name: str) -> bool:
+    code, said = machine.ask("dpkg-query", "-W", "-f", "${db:Status-Status}", name)
+    return code == 0 and said == "installed"
+
+
+def offers_package(machine: Machine, name: str) -> bool:
+    """The distribution has it, installed or not."""
+    code, said = machine.ask("apt-cache", "show", "--no-all-versions", name)
+    return code == 0 and f"Package: {name}\n" in said
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file with this content.
+
+    Attributes:
+        path: Where.
+        content: What; never shown, it may be a secret.
+        mode: Who may read it.
+        group: Whose members are the group that may.
+        is_yours: The owner's from then on: made if it is missing, never changed.
+    """
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+    group: str = "root"
+    is_yours: bool = False
+
+    def __str__(self) -> str:
+        return f"write {self.path}"
+
+    def is_done(self, machine: Machine) -> bool:
+        place = machine.at(self.path)
+        return place.is_file() and (self.is_yours or place.read_bytes() == self.content)
+
+    def do(self, machine: Machine) -> None:
+        machine.claim(self.path)
+        place = machine.at(self.path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new = place.with_name(f".{place.name}.new")
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(self.content)
+        if self.group != "root":
+            machine.call("chgrp", self.group, str(new))
+        new.chmod(self.mode)
+        new.replace(place)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link."""
+
+    path: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"link {self.path} to {self.target}"
+
+    def is_done(self, machine: Machine) -> bool:
+        place = machine.at(self.path)
+        return place.is_symlink() and os.readlink(place) == self.target
+
+    def do(self, machine: Machine) -> None:
+        machine.claim(self.path)
+        place = machine.at(self.path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new = place.with_name(f".{place.name}.new")
+        new.unlink(missing_ok=True)
+        new.symlink_to(self.target)
+        new.replace(place)  # in one step: there is always a program to start
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user of the service in its groups.
+
+    Attributes:
+        groups: All of them, its own first.
+    """
+
+    groups: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"make the user {USER} in the groups {', '.join(self.groups)}"
+
+    def is_done(self, machine: Machine) -> bool:
+        code, said = machine.ask("id", "-nG", USER)
+        return code == 0 and set(self.groups) <= set(said.split())
+
+    def do(self, machine: Machine) -> None:
+        new = [name for name in self.groups if not machine.holds("getent", "group", name)]
+        user = not machine.holds("getent", "passwd", USER)
+        machine.claim(STATE)  # the user's home; systemd makes it when the service starts
+        known = machine.manifest
+        groups = (*known.groups, *new)
+        machine.note(replace(known, user=known.user or user, groups=groups))
+        machine.call("systemd-sysusers", str(machine.at(SYSUSERS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person who may use the commands of the device."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"let {self.name} use pi-voice status, mute and so on (from the next login)"
+
+    def is_done(self, machine: Machine) -> bool:
+        return USER in machine.ask("id", "-nG", self.name)[1].split()
+
+    def do(self, machine: Machine) -> None:
+        machine.call("usermod", "-aG", USER, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A version with the Python packages that it needs, in a folder of its own."""
+
+    release: Release
+
+    def __str__(self) -> str:
+        return f"put version {self.release.version} into {VERSIONS} (this takes minutes)"
+
+    def is_done(self, machine: Machine) -> bool:
+        return self.release.version in machine.manifest.versions
+
+    def do(self, machine: Machine) -> None:
+        path = f"{VERSIONS}/{self.release.version}"
+        machine.claim(path)
+        machine.remove(path)  # what an interrupted attempt left
+        place = machine.at(path)
+        self.release.copy_to(place / "release")
+        machine.call("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(place))
+        extra = "" if has_package(machine, "python3-lgpio") else "[gpio]"
+        with tempfile.TemporaryDirectory() as folder:  # the build leaves its own files there
+            copy = Path(folder) / "release"
+            self.release.copy_to(copy)
+            pip = (str(place / "bin" / "python"), "-m", "pip", "--no-input")
+            machine.call(*pip, "install", "--disable-pip-version-check", f"{copy}{extra}")
+        manifest = machine.manifest
+        machine.note(replace(manifest, versions=(*manifest.versions, self.release.version)))
+
+
+@dataclass(frozen=True, slots=True)
+class Enabled:
+    """The service starts by itself when the box does."""
+
+    def __str__(self) -> str:
+        return "start pi_voice whenever the box starts"
+
+    def is_done(self, machine: Machine) -> bool:
+        return machine.holds("systemctl", "is-enabled", "--quiet", SERVICE)
+
+    def do(self, machine: Machine) -> None:
+        machine.call("systemctl", "enable", SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A version is the one in use; the one before it is kept to go back to, older ones are not."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"keep version {self.version}"
+
+    def is_done(self, machine: Machine) -> bool:
+        return machine.manifest.current == self.version
+
+    def do(self, machine: Machine) -> None:
+        known = machine.manifest
+        kept = (known.current, self.version)
+        for version in known.versions:
+            if version not in kept:
+                drop(machine, version)
+        machine.note(replace(machine.manifest, current=self.version, previous=known.current))
+
+
+def drop(machine: Machine, version: str) -> None:
+    """Remove a version from the machine."""
+    path = f"{VERSIONS}/{version}"
+    machine.remove(path)
+    known = machine.manifest
+    machine.note(
+        replace(
+            known,
+            versions=tuple(other for other in known.versions if other != version),
+            made=tuple(other for other in known.made if other != path),
+            previous="" if known.previous == version else known.previous,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The service neither runs nor starts by itself."""
+
+    def __str__(self) -> str:
+        return "stop pi_voice"
+
+    def is_done(self, machine: Machine) -> bool:
+        return not machine.exists(UNIT)
+
+    def do(self, machine: Machine) -> None:
+        if machine.is_booted:
+            machine.call("systemctl", "stop", SERVICE)
+        machine.call("systemctl", "disable", SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Something that we made is there no more."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"remove {self.path}"
+
+    def is_done(self, machine: Machine) -> bool:
+        return not machine.exists(self.path)
+
+    def do(self, machine: Machine) -> None:
+        if _is_ours(self.path) or not machine.at(self.path).is_dir():
+            machine.remove(self.path)
+        elif not any(machine.at(self.path).iterdir()):
+            machine.at(self.path).rmdir()  # a folder of the system that others may use by now
+
+
+def _is_ours(path: str) -> bool:
+    return any(f"{path}/".startswith(f"{own}/") for own in (OPT, ETC, STATE))
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """systemd knows nothing about the service any more."""
+
+    def __str__(self) -> str:
+        return "tell systemd"
+
+    def is_done(self, machine: Machine) -> bool:
+        return not machine.is_booted
+
+    def do(self, machine: Machine) -> None:
+        machine.call("systemctl", "daemon-reload")
+        machine.ask("systemctl", "reset-failed", SERVICE)  # it knows it only after a failure
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccount:
+    """The user and the groups that were made for the service are there no more."""
+
+    user: bool
+    groups: tuple[str, ...]
+
+    def __str__(self) -> str:
+        names = ", ".join([*([f"user {USER}"] if self.user else []), *self.groups])
+        return f"remove the accounts that were made: {names}"
+
+    def is_done(self, machine: Machine) -> bool:
+        user = self.user and machine.holds("getent", "passwd", USER)
+        return not user and not any(machine.holds("getent", "group", name) for name in self.groups)
+
+    def do(self, machine: Machine) -> None:
+        if self.user and machine.holds("getent", "passwd", USER):
+            machine.call("userdel", USER)
+        for name in self.groups:
+            code, said = machine.ask("getent", "group", name)
+            members = said.strip().rpartition(":")[2]
+            if code == 0 and (name == USER or not members):  # others may need it by now
+                machine.call("groupdel", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The list of changes holds what was left in place, for whoever removes the rest one day."""
+
+    def __str__(self) -> str:
+        return f"note what stays in {MANIFEST}"
+
+    def is_done(self, machine: Machine) -> bool:
+        return False
+
+    def do(self, machine: Machine) -> None:
+        known = machine.manifest
+        left = tuple(path for path in known.made if machine.exists(path))
+        machine.note(replace(known, made=left, versions=(), current="", previous=""))
