@@ -6,17 +6,12 @@ import asyncio
 import itertools
 import logging
 from array import array
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any, TypeVar
 
 import pytest
 
 from pi_voice.core.events import (
     AudioDropped,
     LinkDown,
-    LinkEvent,
     LinkFault,
     LinkUp,
     ReplyAudio,
@@ -32,98 +27,17 @@ from pi_voice.sim.faults import Close, Cut, Fault, Refusal, Script, Send, Silenc
 from pi_voice.sim.network import Network
 from pi_voice.sim.parrot import Call
 from pi_voice.sim.server import EmbeddedService
-from pi_voice.sim.service_session import ServiceSession
 from pi_voice.transport.link import LinkSettings, ServiceLink
+from tests.link_room import SPEECH, WAIT_S, connected, now_s, room, settle
 from tests.stage import tone
 from tests.until import until
 
 pytestmark = pytest.mark.virtual
 
-FRAME_BYTES = 960
-WAIT_S = 6 * 3600.0  # of simulated time: longer than any pace
-SPEECH = tone(1000)
-
-E = TypeVar("E", bound=LinkEvent)
-
 
 def conforms(link: ServiceLink) -> Link:
     """The type checker proves it."""
     return link
-
-
-class Room:
-    """A link, its service, and everything that the link told."""
-
-    def __init__(self, link: ServiceLink, service: EmbeddedService) -> None:
-        self.link = link
-        self.service = service
-        self.told: list[LinkEvent] = []
-        self._news = asyncio.Event()
-
-    @property
-    def session(self) -> ServiceSession:
-        return self.service.sessions[-1]
-
-    def all(self, kind: type[E]) -> list[E]:
-        return [event for event in self.told if isinstance(event, kind)]
-
-    async def tells(self, kind: type[E], *, nth: int = 1) -> E:
-        async with asyncio.timeout(WAIT_S):
-            while len(self.all(kind)) < nth:
-                self._news.clear()
-                await self._news.wait()
-        return self.all(kind)[nth - 1]
-
-    async def listen(self) -> None:
-        async for event in self.link.events():
-            self.told.append(event)
-            self._news.set()
-
-    def speak(self, pcm: bytes = SPEECH) -> None:
-        for start in range(0, len(pcm), FRAME_BYTES):
-            self.link.send_audio(pcm[start : start + FRAME_BYTES])
-
-    async def ask(self, pcm: bytes = SPEECH) -> ReplyStarted:
-        """Say something and wait until the reply begins."""
-        before = len(self.all(ReplyStarted))
-        self.speak(pcm)
-        self.link.commit_turn()
-        return await self.tells(ReplyStarted, nth=before + 1)
-
-    def heard(self) -> bytes:
-        return b"".join(event.pcm for event in self.all(ReplyAudio))
-
-    def received(self, kind: str) -> list[dict[str, Any]]:
-        events = itertools.chain.from_iterable(s.received for s in self.service.sessions)
-        return [event for event in events if event["type"] == kind]
-
-
-@asynccontextmanager
-async def room(script: Script | None = None, **wishes: Any) -> AsyncIterator[Room]:
-    async with EmbeddedService(script=script) as service:
-        settings = replace(LinkSettings(service.url), **wishes)
-        link = ServiceLink(settings, pace=Pace(lambda: 0.5))
-        here = Room(link, service)
-        async with link, asyncio.TaskGroup() as group:
-            listening = group.create_task(here.listen())
-            yield here
-            listening.cancel()
-
-
-@asynccontextmanager
-async def connected(script: Script | None = None, **wishes: Any) -> AsyncIterator[Room]:
-    async with room(script, **wishes) as here:
-        await here.tells(LinkUp)
-        yield here
-
-
-def now_s() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def settle() -> None:
-    """Let everything happen that is due within a second."""
-    await asyncio.sleep(1)
 
 
 # -- a turn and its reply
@@ -647,6 +561,222 @@ async def test_a_tool_call_of_a_cancelled_reply_brings_no_other_reply() -> None:
         told = len(here.told)
         await asyncio.sleep(30)
         assert here.told[told:] == []
+
+
+# -- hanging up
+
+
+async def test_after_hanging_up_there_is_no_session_and_nobody_hears_of_it() -> None:
+    async with connected() as here:
+        told = len(here.told)
+        here.link.hang_up()
+        here.link.hang_up()
+        await asyncio.sleep(3 * 3600)
+        assert here.told[told:] == []
+        assert len(here.service.sessions) == 1
+        assert here.session.closed_at_s is not None
+
+
+async def test_news_of_the_network_wake_nobody_who_hung_up() -> None:
+    async with connected() as here:
+        here.link.hang_up()
+        here.link.link_up()
+        await asyncio.sleep(3600)
+        here.link.link_up()
+        await settle()
+        assert len(here.service.sessions) == 1
+
+
+async def test_waking_up_connects_at_once_with_what_was_said() -> None:
+    async with connected() as here:
+        await here.ask()
+        await here.tells(ReplyEnded)
+        await settle()
+        here.link.hang_up()
+        await asyncio.sleep(3600)
+        begin_s = now_s()
+        here.link.wake_up()
+        await here.tells(LinkUp, nth=2)
+        assert now_s() - begin_s < 0.1
+        items = [event["item"] for event in here.received("conversation.item.create")]
+        assert [item["role"] for item in items] == ["user", "assistant", "system"]
+
+
+async def test_what_a_tool_said_is_told_to_the_session_after_the_sleep() -> None:
+    async with connected(Script(calls={1: Call("get_time")})) as here:
+        await here.ask()
+        await here.tells(ReplyEnded, nth=2)
+        here.link.hang_up()
+        here.link.wake_up()
+        await here.tells(LinkUp, nth=2)
+        await until(lambda: len(here.session.received) > 1)
+        sent = [event["item"]["type"] for event in here.session.received if "item" in event]
+        assert sent.index("function_call") + 1 == sent.index("function_call_output")
+
+
+@pytest.mark.parametrize("how", ["unmute", "turn"])
+async def test_a_turn_wakes_a_link_that_hung_up_and_is_not_lost(how: str) -> None:
+    async with connected() as here:
+        here.link.gate(muted=True)
+        here.link.hang_up()
+        await asyncio.sleep(3600)
+        here.link.gate(muted=False)
+        if how == "turn":
+            here.link.send_turn(SPEECH)  # too early: there is no session yet
+        await here.tells(LinkUp, nth=2)
+        here.link.send_turn(SPEECH)
+        here.link.commit_turn()
+        await here.tells(ReplyEnded)
+        assert [turn.pcm for turn in here.session.turns] == [SPEECH]
+
+
+async def test_hanging_up_ends_the_attempts_to_connect(network: Network) -> None:
+    async with room() as here:
+        network.refuse()
+        await here.tells(LinkDown)
+        here.link.hang_up()
+        await settle()
+        network.heal()
+        await asyncio.sleep(3600)
+        assert here.service.sessions == []
+        here.link.wake_up()
+        await here.tells(LinkUp)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15, 0.25, 0.35])
+async def test_hanging_up_while_it_connects_leaves_no_session(
+    network: Network, after_s: float
+) -> None:
+    network.delay_ms = 50
+    async with room() as here:
+        await asyncio.sleep(after_s)
+        here.link.hang_up()
+        await asyncio.sleep(60)
+        assert network.connections == 0
+        assert here.all(LinkDown) == []
+        here.link.wake_up()
+        await settle()
+        assert isinstance(here.told[-1], LinkUp)
+
+
+async def test_whoever_hangs_up_hears_no_old_news() -> None:
+    async with EmbeddedService() as service:
+        async with ServiceLink(LinkSettings(service.url)) as link:
+            await until(lambda: link._online)
+            link.hang_up()
+            link.wake_up()
+            up = await anext(link.events())
+            assert isinstance(up, LinkUp)
+            assert up.session_id == service.sessions[1].id
+
+
+async def test_many_short_calls_are_no_failures() -> None:
+    async with connected() as here:
+        for number in range(20):
+            here.link.hang_up()
+            here.link.wake_up()
+            await here.tells(LinkUp, nth=number + 2)
+        begin_s = now_s()
+        here.service.cut()
+        await here.tells(LinkUp, nth=22)
+        assert now_s() - begin_s < 0.5
+
+
+async def test_a_service_that_is_gone_after_the_sleep_is_told(network: Network) -> None:
+    async with connected() as here:
+        here.link.hang_up()
+        network.refuse()
+        here.link.wake_up()
+        assert (await here.tells(LinkDown)).fault is LinkFault.NETWORK
+
+
+# -- texts of the device
+
+
+async def test_a_text_is_spoken_beside_the_conversation() -> None:
+    async with connected() as here:
+        here.link.say("Dinner is ready.")
+        started = await here.tells(ReplyStarted)
+        ended = await here.tells(ReplyEnded)
+        [create] = here.received("response.create")
+        assert (create["response"]["conversation"], create["response"]["input"]) == ("none", [])
+        assert create["response"]["instructions"].endswith("\n\nDinner is ready.")
+        assert ended == ReplyEnded(started.reply_id, "completed")
+        assert here.heard()
+        assert len(here.link._transport._protocol.dialog.history) == 0
+
+
+async def test_a_text_waits_until_no_reply_is_heard_over_it() -> None:
+    async with connected() as here:
+        first = await here.ask(tone(4000))
+        here.link.say("One.")
+        here.link.say("Two.")
+        await here.tells(ReplyEnded, nth=3)
+        order = [type(event) for event in here.told if isinstance(event, ReplyStarted | ReplyEnded)]
+        assert order == [ReplyStarted, ReplyEnded] * 3
+        assert here.all(ReplyEnded)[0].reply_id == first.reply_id
+
+
+async def test_a_text_wakes_the_link_and_is_spoken_then() -> None:
+    async with connected() as here:
+        here.link.hang_up()
+        await asyncio.sleep(3600)
+        here.link.say("Dinner is ready.")
+        assert (await here.tells(ReplyEnded)).status == "completed"
+
+
+async def test_a_text_during_an_outage_is_not_said_hours_later(network: Network) -> None:
+    async with room() as here:
+        network.refuse()
+        here.link.say("Dinner is ready.")
+        await here.tells(LinkDown)
+        here.link.say("Dinner is cold.")
+        network.heal()
+        await here.tells(LinkUp)
+        await asyncio.sleep(60)
+        assert here.received("response.create") == []
+
+
+@pytest.mark.parametrize("delay_ms", [0, 40])
+async def test_a_text_that_was_cancelled_is_not_heard(network: Network, delay_ms: int) -> None:
+    network.delay_ms = delay_ms
+    async with connected() as here:
+        here.link.say("Dinner is ready.")
+        here.link.say("Dinner is cold.")
+        here.link.cancel_reply()
+        await here.ask()
+        await here.tells(ReplyEnded)
+        await asyncio.sleep(30)
+        assert here.heard() == SPEECH
+        assert len(here.received("response.create")) == 2
+
+
+async def test_a_text_that_the_service_refuses_is_no_refused_turn() -> None:
+    error = {
+        "type": "invalid_request_error",
+        "code": "nope",
+        "message": "no",
+        "event_id": "pv_say_1",
+    }
+    refused = Send({"type": "error", "error": error})
+    async with connected(Script(faults=[Fault("response.create", refused)])) as here:
+        here.link.say("Dinner is ready.")
+        here.link.say("Dinner is cold.")
+        await until(lambda: len(here.received("response.create")) == 2)
+        await settle()
+        assert here.all(TurnRefused) == []
+
+
+# -- what it costs
+
+
+async def test_the_tokens_of_every_reply_are_told() -> None:
+    async with connected() as here:
+        await here.ask()
+        await here.tells(ReplyEnded)
+        [used] = here.all(Used)
+        assert used == Used(audio_in=10, audio_out=20)
+        assert here.told.index(used) < here.told.index(here.all(ReplyEnded)[0])
 
 
 # -- the end

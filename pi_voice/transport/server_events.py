@@ -261,14 +261,18 @@ def _output_item_done(dialog: Dialog, event: Json) -> None:
 
 
 def _keep(dialog: Dialog, event: Json, *, status: str, kinds: tuple[str, ...]) -> Item | None:
-    """Put an item into history and tell listeners; None if it is not of these kinds."""
+    """Put an item into history and tell listeners; None if it is not of these kinds.
+
+    What a reply beside the conversation says is told, and is no part of the history.
+    """
     wire = mapping(event.get("item"))
     if wire.get("type") not in kinds or wire.get("id") == CONTINUES_ID:
         return None
     item = read_item(wire, status=status, previous=event.get("previous_item_id"))
     if item is None:
         return None
-    item = dialog.history.put(item)
+    if not dialog.responses.is_outside(text_or_none(event.get("response_id"))):
+        item = dialog.history.put(item)
     dialog.emit("item_update", item)
     return item
 
