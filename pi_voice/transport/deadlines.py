@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from pi_voice.core.events import LinkFault
@@ -46,6 +47,7 @@ class Deadlines:
         self._patience = Patience()
         self._in_a_row = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at_s = inf
         transport.on("input_audio_buffer.committed", self._on_committed)
         transport.on("turn_started", self._on_turn_started)
         transport.on("audio", self._on_audio)
@@ -83,10 +85,15 @@ class Deadlines:
             self._set_timer()
 
     def _on_audio(self, event: AudioEvent) -> None:
-        self._patience.spoke(event.response_id or "", self._now_s())
+        self._on_progress(event.response_id or "")
 
     def _on_sign(self, event: Mapping[str, Any]) -> None:
-        self._patience.spoke(str(event.get("response_id")), self._now_s())
+        self._on_progress(str(event.get("response_id")))
+
+    def _on_progress(self, reply_id: str) -> None:
+        self._patience.spoke(reply_id, self._now_s())
+        if self._patience.due_s < self._looks_at_s:
+            self._set_timer()
 
     def _on_turn_done(self, done: TurnDone) -> None:
         self._patience.ended(done.response.id or "", self._now_s())
@@ -95,13 +102,13 @@ class Deadlines:
         self._set_timer()
 
     def _set_timer(self) -> None:
-        """Look when patience may end; what comes meanwhile only moves that moment back."""
-        due_s = self._patience.due_s
+        """Look when patience may end; if it lasts longer by then, look again."""
+        self._looks_at_s = self._patience.due_s
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if due_s < float("inf"):
-            self._timer = asyncio.get_running_loop().call_at(due_s, self._look)
+        if self._looks_at_s < inf:
+            self._timer = asyncio.get_running_loop().call_at(self._looks_at_s, self._look)
 
     def _look(self) -> None:
         now_s = self._now_s()
