@@ -16,6 +16,7 @@ from pi_voice.errors import EXIT_FAULT, PiVoiceError
 from pi_voice.installer import plan, release, wishes
 from pi_voice.installer.machine import ETC, OPT, STATE, InstallError, Machine
 from pi_voice.installer.release import PROFILES, Release
+from pi_voice.installer.start import Started, deafness
 from pi_voice.installer.steps import Build, Step, drop
 from pi_voice.installer.wishes import Wishes
 
@@ -83,7 +84,8 @@ def _install(options: argparse.Namespace, machine: Machine) -> None:
         _perform(waiting, machine)
     except InstallError as error:
         raise _gone_back(error, here, machine) from error
-    _tell_how_to_go_on(machine, here, started=not options.no_start)
+    started = any(isinstance(step, Started) for step in waiting)
+    _tell_how_to_go_on(machine, here, started=started)
 
 
 def _upgrade(options: argparse.Namespace, machine: Machine) -> None:
@@ -200,9 +202,12 @@ def _keep(transcript: str) -> str:
 
 
 def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None:
-    sys.stdout.write(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
+    say = sys.stdout.write
+    say(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
+    if started and (reason := deafness(machine, now.version)):
+        say(f"Note: it cannot hear yet: {reason}. What is wrong, and what helps: pi-voice doctor\n")
     if not machine.at(f"{ETC}/api_key").stat().st_size:
-        sys.stdout.write(
+        say(
             "It repeats what it hears until it has a key: write it into "
             f"{ETC}/api_key and the address into {ETC}/config.toml,\n"
             "then: pi-voice config check && sudo systemctl restart pi-voice\n"

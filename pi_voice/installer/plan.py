@@ -23,18 +23,14 @@ from pi_voice.installer.steps import (
     Build,
     Enabled,
     File,
-    Forgotten,
-    Gone,
-    Kept,
     Link,
     Member,
-    NoAccount,
     Packages,
     Settled,
     Step,
-    Stopped,
     offers_package,
 )
+from pi_voice.installer.undo import Forgotten, Gone, Kept, NoAccount, Stopped
 from pi_voice.installer.wishes import Wishes, configuration
 
 ALWAYS = ("python3-venv", "python3-pyaudio")

@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
-from pi_voice.installer.machine import COMMAND, SERVICE, InstallError, Machine
+from pi_voice.installer.machine import SERVICE, VERSIONS, InstallError, Machine
 
 WATCH_S = 3.0  # a version that dies at its first frame has said READY before
 CAPTURE_S = 20.0  # a microphone on a slow bus opens within seconds
-LOOK_S = 0.5
+LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A version runs: it said that it is ready, lives, and its microphone is as it should be.
+    """A version runs: it said that it is ready, lives, and hears what the one before it heard.
 
     Attributes:
         version: Which.
         watch_s: How long it must live to be believed.
+        capture_s: How long its microphone may take.
     """
 
     version: str
     watch_s: float = WATCH_S
+    capture_s: float = CAPTURE_S
 
     def __str__(self) -> str:
         return f"start version {self.version} and see that it works"
@@ -33,6 +36,8 @@ class Started:
         return is_active and machine.manifest.current == self.version
 
     def do(self, machine: Machine) -> None:
+        before = machine.manifest.current
+        heard = bool(before) and not deafness(machine, before)
         machine.call("systemctl", "daemon-reload")
         if not machine.holds("systemctl", "restart", SERVICE):  # returns when it is ready
             raise InstallError(f"version {self.version} does not start: {_last_words(machine)}")
@@ -40,7 +45,41 @@ class Started:
         time.sleep(self.watch_s)
         if _main_process(machine) != process:
             raise InstallError(f"version {self.version} does not live: {_last_words(machine)}")
-        _wait_for_capture(machine)
+        if heard:
+            self._wait_until_it_hears(machine)
+
+    def _wait_until_it_hears(self, machine: Machine) -> None:
+        deadline_s = time.monotonic() + self.capture_s
+        while reason := deafness(machine, self.version):
+            if time.monotonic() > deadline_s:
+                raise InstallError(f"version {self.version} does not hear: {reason}")
+            time.sleep(LOOK_S)
+
+
+def deafness(machine: Machine, version: str) -> str:
+    """Why a version cannot hear here, or nothing.
+
+    An open microphone is taken at the service's word; a closed one is opened once to try it,
+    unless the owner muted it.
+    """
+    program = str(machine.at(f"{VERSIONS}/{version}/bin/pi-voice"))
+    status = _told(machine, program, "status", "--json")
+    if status.get("microphone") == "lost":
+        return str(status.get("microphone_reason") or "the microphone is lost")
+    for finding in _told(machine, program, "doctor", "--offline", "--json").get("findings", []):
+        if finding.get("failure") == "no_microphone":
+            return str(finding.get("what"))
+    return ""
+
+
+def _told(machine: Machine, *words: str) -> dict[str, Any]:
+    """What a command says as JSON; nothing where it says something else."""
+    _, said = machine.ask(*words)
+    try:
+        told: dict[str, Any] = json.loads(said[said.index("{") :])
+    except ValueError:
+        return {}
+    return told
 
 
 def _main_process(machine: Machine) -> str:
@@ -51,19 +90,3 @@ def _last_words(machine: Machine) -> str:
     """The last thing that the service said, or where to read what it said."""
     _, said = machine.ask("journalctl", "-u", SERVICE, "-t", "pi-voice", "-n", "1", "-o", "cat")
     return said.strip() or "see journalctl -u pi-voice"
-
-
-def _wait_for_capture(machine: Machine) -> None:
-    """Return when the microphone is open where it should be and closed where it should be."""
-    deadline_s = time.monotonic() + CAPTURE_S
-    while trouble := _capture_trouble(machine):
-        if time.monotonic() > deadline_s:
-            raise InstallError(trouble)
-        time.sleep(LOOK_S)
-
-
-def _capture_trouble(machine: Machine) -> str:
-    code, said = machine.ask(str(machine.at(COMMAND)), "status", "--json")
-    if code:
-        return ""  # a version without this verb: that it is ready must do
-    return str(json.loads(said).get("capture_trouble", ""))
