@@ -87,7 +87,7 @@ hour_min = 0
 day_min = 0
 idle_hang_up_min = 0
 [log]
-level = "warning"
+level = "error"
 """
 
 

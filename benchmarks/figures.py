@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -23,6 +23,7 @@ class Of(StrEnum):
 
     RATIO = "ratio"
     MEDIAN = "median"
+    P95 = "p95"
     P99 = "p99"
     MOST = "most"
     LEAST = "least"
@@ -57,6 +58,8 @@ class Figure:
         goal: None for what is shown for comparison only.
         limited_by: What stands in the way where a goal is missed.
         paired: Measurements of the same index were taken one after the other.
+        peers: Of others that do the same, by name; taken in the same rounds.
+        cannot: Why another has none, by name.
     """
 
     name: str
@@ -66,6 +69,14 @@ class Figure:
     goal: Goal | None = None
     limited_by: str = ""
     paired: bool = True
+    peers: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cannot: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def best_peer(self) -> tuple[str, float] | None:
+        """The one with the best median, and that; None without any."""
+        medians = {name: statistics.median(each) for name, each in self.peers.items() if each}
+        return min(medians.items(), key=lambda one: one[1]) if medians else None
 
     @property
     def ratios(self) -> list[float]:
@@ -89,13 +100,17 @@ class Figure:
         assert self.goal is not None
         if self.goal.of is Of.RATIO:
             return statistics.median(self.ratios)
-        if self.goal.of is Of.P99:
-            return p99(self.ours)
+        if self.goal.of in (Of.P95, Of.P99):
+            return percentile(self.ours, 95 if self.goal.of is Of.P95 else 99)
         return max(self.ours) if self.goal.of is Of.MOST else statistics.median(self.ours)
 
 
-def p99(values: Sequence[float]) -> float:
-    """The value that one in a hundred exceeds; the greatest of fewer than a hundred."""
-    if len(values) < 100:
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many are below; the greatest where there are too few to tell."""
+    if len(values) * (100 - percent) < 100:
         return max(values)
-    return statistics.quantiles(values, n=100, method="inclusive")[98]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def p99(values: Sequence[float]) -> float:
+    return percentile(values, 99)

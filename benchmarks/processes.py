@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,10 +47,16 @@ async def service(name: str, *arguments: str) -> AsyncIterator[Service]:
 
 
 async def client(name: str, **job: Any) -> Any:
-    """Run a module of `benchmarks.clients` to its end.
+    """Run a module of `benchmarks.clients` to its end; see `program`."""
+    return await program(f"benchmarks.clients.{name}", **job)
+
+
+async def program(name: str, python: str = sys.executable, **job: Any) -> Any:
+    """Run a module to its end.
 
     Args:
         name: The module.
+        python: Which Python runs it.
         job: Its parameters.
 
     Returns:
@@ -59,7 +65,7 @@ async def client(name: str, **job: Any) -> Any:
     Raises:
         RuntimeError: It failed; what it wrote to stderr is on ours.
     """
-    process = await _python(f"benchmarks.clients.{name}", json.dumps(job))
+    process = await _python(name, json.dumps(job), python=python)
     try:
         async with asyncio.timeout(PATIENCE_S):
             out, _ = await process.communicate()
@@ -68,7 +74,7 @@ async def client(name: str, **job: Any) -> Any:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise RuntimeError(f"the client {name} ended with {process.returncode}")
+        raise RuntimeError(f"{name} ended with {process.returncode}")
     return json.loads(out)
 
 
@@ -84,9 +90,24 @@ async def pairs(
     return measured
 
 
-async def _python(module: str, *arguments: str) -> asyncio.subprocess.Process:
+async def rounds(
+    runs: Mapping[str, Callable[[], Awaitable[T]]], count: int
+) -> dict[str, list[T]]:
+    """Measure all of them in turn, so often; each round begins with another one."""
+    names = list(runs)
+    measured: dict[str, list[T]] = {name: [] for name in names}
+    for number in range(count):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            measured[name].append(await runs[name]())
+    return measured
+
+
+async def _python(
+    module: str, *arguments: str, python: str = sys.executable
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
+        python,
         "-m",
         module,
         *arguments,

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, p99
 
-HEAD = ("figure", "unit", "ours", "p99", "floor", "p99", "ratio", "goal", "")
+HEAD = ("figure", "unit", "ours", "p99", "floor", "p99", "ratio", "best peer", "goal", "")
 ENOUGH = 20  # measurements for a percentile
 WORDS = {None: "", True: "met", False: "missed"}
 
@@ -46,8 +46,13 @@ def table(machine: Mapping[str, Any], figures: Sequence[Figure]) -> str:
         for figure in figures
         if figure.met is False and figure.limited_by
     ]
+    cannot = [
+        f"cannot: {figure.name}: {name}: {why}"
+        for figure in figures
+        for name, why in figure.cannot.items()
+    ]
     named = ", ".join(f"{key} {value}" for key, value in machine.items())
-    return "\n".join([named, "", *lines, *missed, ""])
+    return "\n".join([named, "", *lines, *missed, *cannot, ""])
 
 
 def as_json(machine: Mapping[str, Any], figures: Sequence[Figure]) -> str:
@@ -63,6 +68,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         _spread(figure.floor),
         _tail(figure.floor),
         _spread(figure.ratios),
+        _peer(figure),
         str(figure.goal or ""),
         WORDS[figure.met],
     )
@@ -75,6 +81,8 @@ def _wire(figure: Figure) -> dict[str, Any]:
         "ours": _summary(figure.ours),
         "floor": _summary(figure.floor),
         "ratio": _summary(figure.ratios),
+        "peers": {name: _summary(values) for name, values in figure.peers.items()},
+        "cannot": dict(figure.cannot),
         "goal": str(figure.goal or "") or None,
         "met": figure.met,
         "limited_by": figure.limited_by or None,
@@ -104,6 +112,13 @@ def _spread(values: Sequence[float]) -> str:
 
 def _tail(values: Sequence[float]) -> str:
     return _number(p99(values)) if len(values) >= ENOUGH else ""
+
+
+def _peer(figure: Figure) -> str:
+    best = figure.best_peer
+    if best is not None:
+        return f"{_number(best[1])} {best[0]}"
+    return "none can" if figure.cannot else ""
 
 
 def _number(value: float) -> str:

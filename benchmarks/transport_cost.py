@@ -26,12 +26,14 @@ async def _figures(url: str, direction: str, batch_ms: int, effort: Effort) -> l
     duplex = direction == "duplex"
     for_s = effort.of(2, 1)
     stream = partial(client, url=url, for_s=for_s, duplex=duplex)
-    ours_s, floor_s = await pairs(
+    ours_runs, floor_runs = await pairs(
         partial(stream, "layer_stream", frame_ms=batch_ms),
         partial(stream, "floor_stream", frame_ms=FLOOR_MS),
         effort.of(15, 3),
     )
-    ours, floor = ([cpu_s * 1e6 / for_s for cpu_s in every] for every in (ours_s, floor_s))
+    ours, floor = (
+        [run["cpu_s"] * 1e6 / for_s for run in every] for every in (ours_runs, floor_runs)
+    )
     limit = GOALS.get(batch_ms) if duplex else None
     goal = None if limit is None else Goal(Of.RATIO, limit)
     name = f"CPU, {direction}, batches of {batch_ms} ms"

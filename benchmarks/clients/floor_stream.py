@@ -9,32 +9,40 @@ import json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.clients.pace import WARM_UP_S, Meter, job, noise, tell, ticks
+from benchmarks.clients.pace import Job, Report, frames, job
 
 
-async def receive(connection: ClientConnection) -> None:
+async def receive(connection: ClientConnection, report: Report) -> None:
     try:
         while True:
-            await connection.recv(decode=False)
+            message = await connection.recv(decode=False)
+            if b"output_audio.delta" in message[:60]:
+                report.hear()
     except ConnectionClosed:
         return
 
 
-async def main(url: str, frame_ms: int, for_s: float, duplex: bool) -> None:
-    sound = base64.b64encode(noise(frame_ms)).decode()
-    frame = json.dumps({"type": "input_audio_buffer.append", "audio": sound}).encode()
-    async with connect(url, compression=None, proxy=None) as connection:
-        receiving = asyncio.create_task(receive(connection))
-        if duplex:
+def wire(pcm: bytes) -> bytes:
+    append = {"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()}
+    return json.dumps(append).encode()
+
+
+async def main(job: Job) -> None:
+    report = Report()
+    batches = [wire(pcm) for pcm in frames(job.frame_ms, job.for_s)]
+    async with connect(job.url, compression=None, proxy=None) as connection:
+        report.ready()
+        receiving = asyncio.create_task(receive(connection, report))
+        if job.duplex:
             await connection.send('{"type":"response.create"}')
-        async for _ in ticks(frame_ms, WARM_UP_S):
-            await connection.send(frame, text=True)
-        meter = Meter()
-        async for _ in ticks(frame_ms, for_s):
-            await connection.send(frame, text=True)
-        tell(meter.cpu_s())
+
+        async def send(message: bytes) -> None:
+            await connection.send(message, text=True)
+
+        await report.stream(send, job, batches)
+        report.tell()
     await receiving
 
 
 if __name__ == "__main__":
-    asyncio.run(main(**job()))
+    asyncio.run(main(Job(**job())))

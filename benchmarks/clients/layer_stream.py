@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.clients.pace import WARM_UP_S, Meter, job, noise, tell, ticks
+from benchmarks.clients.pace import Job, Report, frames, job
 from pi_voice.transport import WebSocketTransport
 from pi_voice.transport.messages import AudioEvent
 
 
-async def main(url: str, frame_ms: int, for_s: float, duplex: bool) -> None:
-    transport = WebSocketTransport(url, api_key="none")
-    heard_bytes = 0
+async def main(job: Job) -> None:
+    transport, report = WebSocketTransport(job.url, api_key="none"), Report()
 
     def hear(sound: AudioEvent) -> None:
-        nonlocal heard_bytes
-        heard_bytes += len(sound.data)
+        report.hear()
+
+    async def send(pcm: bytes) -> None:
+        transport.send_audio(pcm)
 
     transport.on("audio", hear)
+    batches = frames(job.frame_ms, job.for_s)
     await transport.connect()
-    if duplex:
+    report.ready()
+    if job.duplex:
         transport.request_response()
-    frame = noise(frame_ms)
-    async for _ in ticks(frame_ms, WARM_UP_S):
-        transport.send_audio(frame)
-    meter = Meter()
-    async for _ in ticks(frame_ms, for_s):
-        transport.send_audio(frame)
-    tell(meter.cpu_s())
-    assert bool(heard_bytes) is duplex
+    await report.stream(send, job, batches)
+    report.tell()
+    assert bool(report.heard_s) is job.duplex
     assert not transport.dropped_ms
     await transport.aclose()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(**job()))
+    asyncio.run(main(Job(**job())))

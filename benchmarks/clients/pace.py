@@ -1,4 +1,4 @@
-"""What all clients share: their sound, their clock, and the meter of their CPU."""
+"""What all clients share: their sound, their clock, and what they report."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ import json
 import random
 import resource
 import sys
+import time
 from array import array
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 BYTES_PER_MS = 48  # 24 kHz, 16 bits, mono
 QUIET = 30  # so far below speech that nobody takes it for a turn
 FRAME_MS = 20
+DELTA_MS = 200  # of audio in one event of a reply, as the real service sends it
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 MARK_DIGITS = 4  # in as many samples, each far below what is heard
 WORDS = "Tell me all that you know about the sea."  # 40 letters make 2.4 s of sound
 WARM_UP_S = 0.3  # buffers are allocated, the reply has begun
+SETTLE_S = 1.0  # after the last frame nothing is left to do
 
 
 def noise(duration_ms: int) -> bytes:
@@ -62,14 +67,78 @@ def thumb(presses: int) -> Iterator[float]:
     return (chance.uniform(0.0, 0.02) for _ in range(presses))
 
 
-class Meter:
-    """CPU of this process from here on."""
+def frames(batch_ms: int, for_s: float) -> list[bytes]:
+    """Numbered batches for so long, and a little more; made before anything is measured."""
+    quiet = noise(FRAME_MS)
+    each = batch_ms // FRAME_MS
+    wanted = int((for_s + 2 * WARM_UP_S) * 1000 / batch_ms) + 1
+    return [
+        b"".join(mark(quiet, number) for number in range(first, first + each))
+        for first in range(0, wanted * each, each)
+    ]
+
+
+class Report:
+    """What a client that streams has to tell, taken while it runs.
+
+    Attributes:
+        heard_s: When each piece of the reply was handed over.
+    """
 
     def __init__(self) -> None:
-        self._before_s = _cpu_s()
+        self.heard_s: list[float] = []
+        self._said: dict[str, Any] = {"cpu_s": 0.0, "began_s": 0.0}
 
-    def cpu_s(self) -> float:
-        return _cpu_s() - self._before_s
+    def ready(self) -> None:
+        """The settings of the session are confirmed."""
+        self._said |= {"ready_s": time.monotonic(), "ready_cpu_s": _cpu_s()}
+
+    def hear(self) -> None:
+        self.heard_s.append(time.monotonic())
+
+    def tell(self) -> None:
+        """Print it."""
+        status = Path("/proc/self/status").read_text()
+        numbers = dict(line.split(":", 1) for line in status.splitlines())
+        self._said["rss_mb"] = int(numbers["VmRSS"].split()[0]) / 1000
+        self._said["threads"] = int(numbers["Threads"])
+        tell({**self._said, "heard_s": self.heard_s})
+
+    async def stream(
+        self, send: Callable[[bytes], Awaitable[None]], job: Job, batches: Sequence[bytes]
+    ) -> None:
+        """Send batches at the pace of a microphone; CPU counts after the warm-up."""
+        begin_s, before_s = time.monotonic(), 0.0
+        for_s = WARM_UP_S if job.idle else WARM_UP_S + job.for_s
+        due = iter(batches)
+        async for due_s in ticks(job.frame_ms, for_s):
+            await send(next(due))
+            if not before_s and due_s >= begin_s + WARM_UP_S:
+                before_s = _cpu_s()
+        if job.idle:
+            await asyncio.sleep(SETTLE_S)
+            before_s = _cpu_s()
+            await asyncio.sleep(job.for_s)
+        self._said |= {"began_s": begin_s, "cpu_s": _cpu_s() - before_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to stream.
+
+    Attributes:
+        url: Of the service.
+        frame_ms: Sound per message.
+        for_s: How long, after the warm-up; 0 only connects.
+        duplex: A reply is heard meanwhile.
+        idle: Connected, and nothing is sent.
+    """
+
+    url: str
+    frame_ms: int
+    for_s: float
+    duplex: bool
+    idle: bool = False
 
 
 def job() -> Any:

@@ -18,12 +18,12 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.clients.pace import FRAME_BYTES, mark, noise, number_of, ticks
+from benchmarks.clients.pace import DELTA_MS, FRAME_BYTES, mark, noise, number_of, ticks
 from benchmarks.services.stdio import answer
 
-DELTA_MS = 200  # of audio in one event, as the real service sends it
 AHEAD = 2  # pieces that a player has in hand beside the one that it plays
 REMEMBERED = 10_000
+APPEND = b'"input_audio_buffer.append"'
 PATH = "/v1/realtime"
 SESSION = {
     "type": "realtime",
@@ -57,7 +57,7 @@ class Steady:
                 message = await connection.recv(decode=False)
                 now_s = time.monotonic()
                 self._bytes += len(message)
-                if b'"input_audio_buffer.append"' in message[:96]:
+                if APPEND in message[:96] or APPEND in message[-96:]:
                     self._came.append((now_s, message))
                     continue
                 event = json.loads(message)

@@ -1,0 +1,163 @@
+"""Everybody who does the same job, with what came of it: us, the floor and the peers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from benchmarks.box import BOTH_WAYS, DAEMON, Box, Setup, box
+from benchmarks.clients.pace import FRAME_MS, Job
+from benchmarks.peers.environments import PEERS, Absent, Peer, python_of
+from benchmarks.processes import Service, program
+from benchmarks.usage import resident_mb
+
+WARM_UP_S = 0.5
+Came = Sequence[tuple[float, int, int]]  # when, number of the first frame, how many
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one contender.
+
+    Attributes:
+        cpu_min_s: CPU for each minute.
+        switches_s: Context switches per second; 0 where nobody counted.
+        threads: Of the process.
+        rss_mb: At the end.
+        mic_ms: For each frame, from its last sample to the service.
+        batch_ms: For each message, from its first sample to the service.
+        wire_ms: For each piece of a reply, from the service to whoever plays it.
+        ready_ms: From its start to the confirmed settings of a session.
+    """
+
+    cpu_min_s: float
+    switches_s: float
+    threads: int
+    rss_mb: float
+    mic_ms: list[float]
+    batch_ms: list[float]
+    wire_ms: list[float]
+    ready_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """How to run one of them that streams by itself.
+
+    Attributes:
+        module: The program.
+        python: Which Python runs it.
+        speaks: It talks with the service; else it brings its own.
+    """
+
+    module: str
+    python: str = ""
+    speaks: bool = True
+
+    async def run(self, steady: Service, job: Job) -> Run:
+        await steady.ask("forget")
+        began_s = time.monotonic()
+        if self.speaks:
+            given = {"python": self.python} if self.python else {}
+            said = await program(self.module, **given, **asdict(job))
+            came, went = await steady.ask("frames"), await steady.ask("pieces")
+            went_s = [at_s for at_s, _ in went]
+        else:
+            said = await program(self.module, job=asdict(job), peer=self.python)
+            came, went_s = said["came"], said["went_s"]
+        mic_ms, batch_ms = ages(came, said["began_s"])
+        return Run(
+            cpu_min_s=said["cpu_s"] * 60 / job.for_s if job.for_s else 0.0,
+            switches_s=0.0,
+            threads=said["threads"],
+            rss_mb=said["rss_mb"],
+            mic_ms=mic_ms,
+            batch_ms=batch_ms,
+            wire_ms=[1000 * (to - at) for to, at in zip(said["heard_s"], went_s, strict=False)],
+            ready_ms=1000 * (said["ready_s"] - began_s),
+        )
+
+
+FLOOR = Contender("benchmarks.clients.floor_stream")
+LAYER = Contender("benchmarks.clients.layer_stream")
+
+
+async def peers() -> tuple[dict[str, Contender], dict[str, str]]:
+    """Those that are here, and why the others are not."""
+    here, absent = {}, {}
+    for peer in PEERS:
+        try:
+            here[peer.name] = _contender(peer, await python_of(peer))
+        except Absent as why:
+            absent[peer.name] = str(why)
+    return here, absent
+
+
+def _contender(peer: Peer, python: str) -> Contender:
+    return Contender(f"benchmarks.peers.{peer.module}", python, peer.speaks)
+
+
+def ages(came: Came, began_s: float) -> tuple[list[float], list[float]]:
+    """In ms: of each frame from its last sample on, of each message from its first on."""
+    mic_ms, batch_ms = [], []
+    for at_s, first, count in came:
+        since_ms = 1000 * (at_s - began_s)
+        batch_ms.append(since_ms - first * FRAME_MS)
+        mic_ms += [since_ms - (first + nth + 1) * FRAME_MS for nth in range(count)]
+    return mic_ms, batch_ms
+
+
+async def device(steady: Service, job: Job) -> Run:
+    """The whole daemon: the button is held, or both talk at once."""
+    await steady.ask("forget")
+    how = BOTH_WAYS if job.duplex else DAEMON
+    async with box(Setup(steady.url, batch_ms=job.frame_ms, hot=job.duplex, program=how)) as made:
+        await made.told("light", pattern="idle")
+        if job.duplex:
+            await made.click("talk", 0.3)
+            await made.told("sound")
+        elif not job.idle:
+            made.press()
+            await made.told("microphone")
+        await asyncio.sleep(WARM_UP_S)
+        return await _measured(made, steady, job)
+
+
+async def listening(steady: Service, job: Job) -> Run:
+    """Hands-free: the microphone is open, and nobody talks."""
+    async with box(Setup(steady.url, batch_ms=job.frame_ms, mode="voice")) as made:
+        await made.told("microphone")
+        await asyncio.sleep(2 * WARM_UP_S)  # the detector learns the room
+        await steady.ask("forget")
+        return await _measured(made, steady, job)
+
+
+async def muted(steady: Service, job: Job) -> Run:
+    """Hands-free, and muted: the microphone is closed."""
+    async with box(Setup(steady.url, batch_ms=job.frame_ms, mode="voice")) as made:
+        await made.told("microphone")
+        await made.click("mute")
+        await made.told("light", pattern="muted")
+        await asyncio.sleep(2 * WARM_UP_S)
+        await steady.ask("forget")
+        return await _measured(made, steady, job)
+
+
+async def _measured(made: Box, steady: Service, job: Job) -> Run:
+    used = await made.over(job.for_s)
+    rss_mb = resident_mb(made.pid)
+    opened = [note for note in made.notes if note["what"] == "microphone"]
+    came = await steady.ask("frames")
+    mic_ms, batch_ms = ages(came, opened[-1]["at_s"]) if opened else ([], [])
+    return Run(
+        cpu_min_s=used.cpu_s * 60 / job.for_s,
+        switches_s=used.switches / job.for_s,
+        threads=used.threads,
+        rss_mb=rss_mb,
+        mic_ms=mic_ms,
+        batch_ms=batch_ms,
+        wire_ms=[],
+        ready_ms=1000 * (made.ready_s - made.started_s),
+    )

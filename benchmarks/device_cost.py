@@ -1,0 +1,167 @@
+"""What a minute costs: the whole daemon beside the floor and the peers, in the same rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+from benchmarks.clients.pace import FRAME_MS, Job
+from benchmarks.contenders import FLOOR, LAYER, Run, device, listening, muted, peers
+from benchmarks.figures import Effort, Figure, Goal, Of
+from benchmarks.processes import Service, rounds, service
+
+BATCHES_MS = (20, 40, 60)
+USUAL_MS = 40
+CPU = "s per minute"
+UPLINK, DUPLEX = Goal(Of.RATIO, 0.8), Goal(Of.RATIO, 1.0)
+LIMITED_BY = {
+    "uplink": "the detector and the frame of every 20 ms, which the floor does not have",
+    "duplex": "two callbacks of the card and the detector, which the floor does not have",
+    "listening": "the wake-up of a thread for each batch, and the detector for each 20 ms",
+    "muted": "waking up to look whether the service is still there",
+    "rss": "numpy, which takes 15 MB at the first sound",
+    "mic": "the scheduler: four threads and two processes lie between a sample and the service",
+    "wire": "the scheduler: two processes lie between the service and the player",
+}
+NO_VAD = "has no local detector: it cannot hear with the gate shut"
+NO_MUTE = "drives no microphone: it cannot close one"
+
+Runs = Mapping[str, Sequence[Run]]
+
+
+async def measure(effort: Effort) -> list[Figure]:
+    here, absent = await peers()
+    for_s = effort.of(5, 1)
+    async with service("steady") as steady:
+        figures: list[Figure] = []
+        for direction in ("uplink", "duplex"):
+            runs: dict[str, Callable[[], Awaitable[Run]]] = {}
+            job = partial(Job, steady.url, for_s=for_s, duplex=direction == "duplex")
+            for batch_ms in BATCHES_MS:
+                runs[str(batch_ms)] = partial(device, steady, job(frame_ms=batch_ms))
+            for name, contender in {"floor": FLOOR, "layer": LAYER, **here}.items():
+                runs[name] = partial(contender.run, steady, job(frame_ms=FRAME_MS))
+            done = await rounds(runs, effort.of(5, 1))
+            figures += _streams(direction, done, list(here), absent)
+        return figures + await _rest(steady, effort, list(here), absent)
+
+
+def _streams(
+    direction: str, done: Runs, here: Sequence[str], absent: Mapping[str, str]
+) -> list[Figure]:
+    goal = UPLINK if direction == "uplink" else DUPLEX
+    others = {name: [run.cpu_min_s for run in done[name]] for name in here}
+    floor = [run.cpu_min_s for run in done["floor"]]
+    figures = []
+    for batch_ms in BATCHES_MS:
+        mine = done[str(batch_ms)]
+        figures.append(
+            Figure(
+                f"CPU, {direction}, batches of {batch_ms} ms",
+                CPU,
+                [run.cpu_min_s for run in mine],
+                floor,
+                goal if batch_ms == USUAL_MS else None,
+                LIMITED_BY[direction],
+                peers=others,
+                cannot=absent,
+            )
+        )
+    usual = done[str(USUAL_MS)]
+    figures.append(
+        Figure(f"context switches, {direction}", "per s", [run.switches_s for run in usual])
+    )
+    if direction == "uplink":
+        return figures + _latencies(done, here, absent)
+    others = {name: [run.rss_mb for run in done[name]] for name in here}
+    rss_mb, threads = [run.rss_mb for run in usual], [float(run.threads) for run in usual]
+    figures.append(
+        Figure(
+            "RSS after the first reply", "MB", rss_mb, goal=Goal(Of.MOST, 60),
+            limited_by=LIMITED_BY["rss"], peers=others, cannot=absent,
+        )
+    )  # fmt: skip
+    figures.append(Figure("threads, duplex", "", threads, goal=Goal(Of.MOST, 5)))
+    return [*figures, *_to_player(done, here, absent)]
+
+
+def _latencies(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
+    def times(name: str) -> list[float]:
+        return [ms for run in done[name] for ms in run.mic_ms]
+
+    others = {name: times(name) for name in here}
+    limit = LIMITED_BY["mic"]
+    figures = []
+    for batch_ms in BATCHES_MS:
+        waits_ms = [ms for run in done[str(batch_ms)] for ms in run.batch_ms]
+        name = f"first sample of a batch of {batch_ms} ms → wire"
+        goal = Goal(Of.P99, batch_ms + 5)
+        figures.append(Figure(name, "ms", waits_ms, goal=goal, limited_by=limit))
+    for batch_ms, goal in ((20, Goal(Of.P99, 3)), (40, Goal(Of.P99, 30))):
+        figures.append(
+            Figure(
+                f"frame → wire, batches of {batch_ms} ms", "ms", times(str(batch_ms)),
+                times("floor"), goal, limit, paired=False, peers=others, cannot=absent,
+            )
+        )  # fmt: skip
+    return figures
+
+
+def _to_player(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
+    def times(name: str) -> list[float]:
+        return [ms for run in done[name] for ms in run.wire_ms]
+
+    others = {name: times(name) for name in here}
+    return [
+        Figure(
+            "wire → player, through the transport", "ms", times("layer"), times("floor"),
+            Goal(Of.P99, 3), LIMITED_BY["wire"], paired=False, peers=others, cannot=absent,
+        )
+    ]  # fmt: skip
+
+
+async def _rest(
+    steady: Service, effort: Effort, here: Sequence[str], absent: Mapping[str, str]
+) -> list[Figure]:
+    """Nobody talks."""
+    found, _ = await peers()
+    job = Job(steady.url, FRAME_MS, effort.of(5, 1), duplex=False, idle=True)
+    usual = Job(steady.url, USUAL_MS, effort.of(10, 2), duplex=False, idle=True)
+    runs: dict[str, Callable[[], Awaitable[Run]]] = {"ours": partial(device, steady, usual)}
+    for name, contender in {"floor": FLOOR, **found}.items():
+        runs[name] = partial(contender.run, steady, job)
+    idle = await rounds(runs, effort.of(2, 1))
+    others = {name: [run.cpu_min_s for run in idle[name]] for name in here}
+    floor = [run.cpu_min_s for run in idle["floor"]]
+    figures = [
+        Figure(
+            "CPU, idle, microphone closed", CPU, [run.cpu_min_s for run in idle["ours"]], floor,
+            Goal(Of.MEDIAN, 0.01), LIMITED_BY["muted"], peers=others, cannot=absent,
+        ),
+        Figure("wake-ups, idle", "per s", [run.switches_s for run in idle["ours"]]),
+    ]  # fmt: skip
+    quiet = await rounds({"muted": partial(muted, steady, usual)}, effort.of(3, 1))
+    figures.append(
+        Figure(
+            "CPU, hands-free, muted", CPU, [run.cpu_min_s for run in quiet["muted"]],
+            goal=Goal(Of.MEDIAN, 0.01), limited_by=LIMITED_BY["muted"],
+            cannot=dict.fromkeys(here, NO_MUTE),
+        )
+    )  # fmt: skip
+    open_runs = {
+        str(batch_ms): partial(
+            listening, steady, Job(steady.url, batch_ms, effort.of(5, 1), duplex=False)
+        )
+        for batch_ms in BATCHES_MS
+    }
+    heard = await rounds(open_runs, effort.of(3, 1))
+    for batch_ms in BATCHES_MS:
+        figures.append(
+            Figure(
+                f"CPU, hands-free, nobody talks, batches of {batch_ms} ms", CPU,
+                [run.cpu_min_s for run in heard[str(batch_ms)]],
+                goal=Goal(Of.MEDIAN, 0.5) if batch_ms == USUAL_MS else None,
+                limited_by=LIMITED_BY["listening"], cannot=dict.fromkeys(here, NO_VAD),
+            )
+        )  # fmt: skip
+    return figures
