@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from pi_voice.core import actions as do
+from pi_voice.core import events as ev
+from pi_voice.core.actions import Action, Pattern
+from pi_voice.core.events import Event
+from pi_voice.health import (
+    BIG_MB,
+    DEAF_S,
+    DUMB_S,
+    HUGE_MB,
+    SILENT_DB,
+    SILENT_MICROPHONE,
+    Health,
+    UnwellError,
+)
+
+PLAY = do.Play("i1", b"")
+
+
+def heard(frames: int = 2, level_db: float = -60.0) -> ev.MicHeard:
+    return ev.MicHeard((ev.MicFrame(b"", 0.0, False, level_db),) * frames)
+
+
+def see(health: Health, event: Event, now_s: float, *actions: Action) -> None:
+    health(event, actions, now_s)
+
+
+def beat(health: Health, now_s: float, rss_mb: float = 50.0) -> None:
+    health.beat(now_s, every_s=5.0, rss_mb=rss_mb)
+
+
+def test_a_microphone_that_delivers_is_well() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    for second in range(100):
+        see(health, heard(), float(second))
+        beat(health, float(second))
+
+
+def test_an_open_microphone_that_says_nothing_at_all_needs_a_new_start() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    beat(health, DEAF_S)
+    with pytest.raises(UnwellError, match="nothing came from it"):
+        beat(health, DEAF_S + 1)
+
+
+@pytest.mark.parametrize("event", [ev.MicClosed(), ev.MicLost("unplugged")])
+def test_a_microphone_that_is_known_to_be_away_is_no_reason_to_start_again(event: Event) -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    see(health, event, 1.0)
+    beat(health, 1e6)
+
+
+def test_a_reply_that_nobody_plays_needs_a_new_start() -> None:
+    health = Health()
+    see(health, heard(), 0.0, PLAY)
+    beat(health, DUMB_S)
+    with pytest.raises(UnwellError, match="nothing was played"):
+        beat(health, DUMB_S + 1)
+
+
+def test_a_speaker_that_says_that_it_is_lost_is_not_dead() -> None:
+    health = Health()
+    see(health, heard(), 0.0, PLAY)
+    see(health, ev.SpeakerLost("unplugged"), 100.0)
+    beat(health, 200.0)
+    see(health, ev.PlaybackEnded("i1", 0.0, interrupted=True), 201.0)
+    beat(health, 1e6)
+
+
+def test_a_box_that_grew_starts_afresh_when_nobody_talks() -> None:
+    health = Health()
+    see(health, heard(), 0.0, do.Show(Pattern.LISTENING))
+    beat(health, 1.0, BIG_MB + 1)
+    see(health, heard(), 2.0, do.Show(Pattern.IDLE))
+    with pytest.raises(UnwellError, match="151 MB"):
+        beat(health, 3.0, BIG_MB + 1)
+
+
+def test_a_box_that_grew_out_of_all_bounds_starts_afresh_at_once() -> None:
+    health = Health()
+    see(health, heard(), 0.0, do.Show(Pattern.SPEAKING))
+    with pytest.raises(UnwellError):
+        beat(health, 1.0, HUGE_MB + 1)
+
+
+def test_true_silence_is_found_after_ten_seconds_and_forgotten_with_the_first_sound() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    see(health, heard(499, SILENT_DB), 9.98)
+    assert health.findings() == []
+    see(health, heard(1, SILENT_DB), 10.0)
+    assert health.findings() == [SILENT_MICROPHONE]
+    beat(health, 10.0)
+    see(health, heard(1, -80.0), 10.02)
+    assert health.findings() == []
+
+
+def test_silence_before_the_handle_was_opened_again_does_not_count() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    see(health, heard(400, SILENT_DB), 8.0)
+    see(health, ev.MicClosed(), 8.0)
+    see(health, ev.MicOpened(), 9.0)
+    see(health, heard(400, SILENT_DB), 17.0)
+    assert health.findings() == []
+
+
+def test_a_board_that_was_busy_is_told() -> None:
+    health = Health()
+    beat(health, 0.0)
+    beat(health, 5.5)
+    assert health.findings() == []
+    beat(health, 13.0)
+    assert [found.code for found in health.findings()] == ["busy_board"]
+    assert health.worst_lag_s == pytest.approx(2.5)

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pi_voice.core.events import Remembered
+from pi_voice.state import Memory, StateFile
+
+PATIENCE_S = 30
+
+
+def test_a_box_that_never_ran_remembers_nothing(tmp_path: Path) -> None:
+    memory = Memory(StateFile(tmp_path / "new"))
+    assert (memory.muted, memory.spent) == (False, {})
+
+
+def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
+    StateFile(tmp_path).save({"muted": True, "spent": {"day_s": 1.5}})
+    memory = Memory(StateFile(tmp_path))
+    assert (memory.muted, memory.spent) == (True, {"day_s": 1.5})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-20],
+        lambda text: text.replace("true", "false"),
+        lambda text: "\0" * len(text),
+        lambda text: text + "more\n",
+        lambda text: '{"muted": false}',
+    ],
+)
+def test_a_damaged_copy_is_not_believed(tmp_path: Path, damage: Callable[[str], str]) -> None:
+    file = StateFile(tmp_path)
+    file.save({"muted": True, "n": 1})
+    file.save({"muted": True, "n": 2})
+    current = tmp_path / "state"
+    current.write_text(damage(current.read_text()))
+    assert file.load() == {"muted": True, "n": 1}
+
+
+def test_a_box_that_lost_its_memory_starts_muted(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("rubbish")
+    (tmp_path / "state.old").write_bytes(b"\xff\xfe")
+    assert Memory(StateFile(tmp_path)).muted
+
+
+class PowerCutError(OSError):
+    """The process ends here."""
+
+
+STEPS = ("dumps", "open", "fsync", "replace", "replace", "open folder", "fsync folder")
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)))
+def test_a_power_cut_at_any_step_leaves_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    file = StateFile(tmp_path)
+    old, new = {"muted": True, "n": 1}, {"muted": True, "n": 2}
+    file.save({"muted": True, "n": 0})
+    file.save(old)
+    countdown = iter([*([False] * step), True])
+
+    def cut_before(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            if next(countdown, False):
+                raise PowerCutError
+            return real(*args, **named)
+
+        return call
+
+    monkeypatch.setattr("builtins.open", cut_before(open))
+    monkeypatch.setattr(json, "dumps", cut_before(json.dumps))
+    for name in ("fsync", "replace", "open"):
+        monkeypatch.setattr(os, name, cut_before(getattr(os, name)))
+    with pytest.raises(PowerCutError):
+        file.save(new)
+    monkeypatch.undo()
+    assert file.load() in (old, new)
+
+
+SAVER = """
+import sys
+from pathlib import Path
+from pi_voice.state import StateFile
+file, n = StateFile(Path(sys.argv[1])), (StateFile(Path(sys.argv[1])).load() or {}).get("n", 0)
+while True:
+    n += 1
+    file.save({"muted": True, "n": n})
+    print(n, flush=True)
+"""
+
+
+def kill_while_saving(folder: Path, times: int) -> None:
+    dice, last = random.Random(4), 0
+    for _ in range(times):
+        saver = subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert saver.stdout is not None
+        for _ in range(dice.randrange(1, 20)):
+            last = int(saver.stdout.readline())
+        saver.send_signal(signal.SIGKILL)
+        last = max([last, *map(int, saver.stdout.read().split())])
+        saver.wait(PATIENCE_S)
+        saver.stdout.close()
+        facts = StateFile(folder).load()
+        assert facts is not None
+        assert facts["muted"]
+        assert facts["n"] in (last, last + 1)
+
+
+def test_a_kill_in_the_middle_of_a_save_tears_nothing(tmp_path: Path) -> None:
+    kill_while_saving(tmp_path, 8)
+
+
+@pytest.mark.long
+def test_two_hundred_kills_in_the_middle_of_a_save_tear_nothing(tmp_path: Path) -> None:
+    kill_while_saving(tmp_path, 200)
+
+
+async def remembered(memory: Memory) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        assert await anext(memory.events()) == Remembered()
+
+
+async def test_mute_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
+    async with Memory(StateFile(tmp_path)) as memory:
+        memory.remember(True)
+        await remembered(memory)
+        assert StateFile(tmp_path).load() == {"muted": True}
+
+
+async def test_the_last_wish_is_the_one_that_is_kept(tmp_path: Path) -> None:
+    async with Memory(StateFile(tmp_path)) as memory:
+        for muted in (True, False, True, False):
+            memory.remember(muted)
+        for _ in range(4):
+            await remembered(memory)
+    assert StateFile(tmp_path).load() == {"muted": False}
+
+
+async def test_counters_wait_and_are_written_at_the_end(tmp_path: Path) -> None:
+    async with Memory(StateFile(tmp_path)) as memory:
+        memory.note_spent({"day_s": 1.0})
+        await asyncio.sleep(0.05)
+        assert not list(tmp_path.iterdir())
+        memory.note_spent({"day_s": 2.0})
+    assert StateFile(tmp_path).load() == {"spent": {"day_s": 2.0}}
+
+
+async def test_mute_does_not_wait_for_the_counters(tmp_path: Path) -> None:
+    async with Memory(StateFile(tmp_path)) as memory:
+        memory.note_spent({"day_s": 1.0})
+        await asyncio.sleep(0.05)
+        memory.remember(True)
+        await remembered(memory)
+    assert StateFile(tmp_path).load() == {"muted": True, "spent": {"day_s": 1.0}}
+
+
+class FullDisk(StateFile):
+    """Takes nothing until there is room."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.is_full = True
+        self.tries = 0
+
+    def save(self, facts: object) -> None:
+        self.tries += 1
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+
+
+async def test_a_full_disk_is_told_once_and_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = FullDisk(tmp_path)
+    async with Memory(disk) as memory:
+        for muted in (True, False):
+            memory.remember(muted)
+            await remembered(memory)
+        assert disk.tries == 2
+        assert not memory.is_kept
+        disk.is_full = False
+        memory.remember(True)
+        await remembered(memory)
+        assert memory.is_kept
+    assert [r.message for r in caplog.records if "No space" in r.message] == [caplog.messages[0]]
+    assert "state_dir" in caplog.text
+
+
+@pytest.mark.virtual
+async def test_without_a_disk_everything_is_remembered_for_this_run() -> None:
+    async with Memory() as memory:
+        memory.remember(True)
+        await remembered(memory)
