@@ -290,6 +290,24 @@ async def test_a_program_that_does_not_read_is_hung_up_on(
             await until(lambda: "went away" in caplog.text)
 
 
+async def test_a_program_that_asks_and_only_listens_gets_all_of_the_answer(
+    tmp_path: Path, box: ControlledBox
+) -> None:
+    box.log = ("x" * 1000,) * 1000
+    async with controlled(tmp_path, box), client(tmp_path) as caller:
+        caller.writer.write(Request(Verb.LOGS).encode())
+        caller.writer.write_eof()
+        assert Answer.decode(await caller.reader.readline()).lines == box.log
+
+
+async def test_a_request_that_broke_off_is_not_obeyed(tmp_path: Path, box: ControlledBox) -> None:
+    async with controlled(tmp_path, box), client(tmp_path) as caller:
+        caller.writer.write(Request(Verb.MUTE).encode().rstrip())
+        caller.writer.write_eof()
+        assert await caller.reader.read() == b""
+    assert not box.status().muted
+
+
 async def test_a_fault_while_answering_ends_one_connection_only(
     tmp_path: Path, box: ControlledBox, caplog: pytest.LogCaptureFixture
 ) -> None:
