@@ -169,7 +169,7 @@ def _exchange(path: Path, line: bytes) -> tuple[bytes, int]:
         door.settimeout(ANSWER_S)
         door.connect(os.fspath(path))
         peer = door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        with contextlib.suppress(BrokenPipeError):  # refused before we spoke: read the reason
+        with contextlib.suppress(ConnectionError):  # refused before we spoke: read the reason
             door.sendall(line)
         with door.makefile("rb") as answers:
             return answers.readline(ANSWER_BYTES), struct.unpack("3i", peer)[0]
