@@ -560,6 +560,23 @@ async def test_the_end_that_the_service_names_counts() -> None:
         assert len(service.visits) == 2
 
 
+@pytest.mark.parametrize("years", [-50, -1, 1, 50])
+async def test_an_end_of_the_session_that_lies_is_not_believed(years: int) -> None:
+    import time
+
+    lie = time.time() + years * 365 * 86_400
+
+    async def acknowledge(visit: Visit, event: Any) -> None:
+        await visit.say("session.updated", session={"id": f"s{visit.number}", "expires_at": lie})
+
+    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
+        service.on_update = acknowledge
+        await t.connect()
+        await asyncio.sleep(3600 - 300 - 10)
+        assert len(service.visits) == 1
+        await until(lambda: t.session_id == "s2")
+
+
 async def test_a_session_without_reconnect_is_left_to_expire() -> None:
     async with scripted() as service, transport(service) as t:
         await t.connect()
