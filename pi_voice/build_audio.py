@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from pi_voice import calibration, drivers
 from pi_voice.audio.aec import EchoCanceller
+from pi_voice.audio.alsa_mixer import AlsaMixer
 from pi_voice.audio.calibrate import Measured
 from pi_voice.audio.echo import CouplingGate
 from pi_voice.audio.frontend import FrontEnd
 from pi_voice.audio.microphone import PyAudioMicrophone
+from pi_voice.audio.mixer import CardVolume, gain
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.resample import Signal
@@ -102,7 +104,7 @@ def playback(settings: Settings, far_end: FarEnd | None) -> Callable[[int], Play
             cushion_ms=settings.audio.cushion_ms,
             far_end=far_end,
         )
-        made.volume = settings.audio.volume / 100
+        made.volume = gain(settings.audio.volume)
         return made
 
     return make
@@ -115,14 +117,29 @@ def microphone(settings: Settings, sound: PortAudio) -> PyAudioMicrophone:
 
 
 def speaker(settings: Settings, sound: PortAudio, far_end: FarEnd | None) -> PyAudioSpeaker:
-    audio, made = settings.audio, playback(settings, far_end)
-    return PyAudioSpeaker(audio.speaker, sound, made, idle_s=audio.speaker_idle_s)
+    return _speaker(settings, sound, far_end, card_volume(settings))
+
+
+def card_volume(settings: Settings) -> CardVolume:
+    return CardVolume(settings.audio.volume, settings.audio.mixer, AlsaMixer)
+
+
+def _speaker(
+    settings: Settings, sound: PortAudio, far_end: FarEnd | None, volume: CardVolume
+) -> PyAudioSpeaker:
+    return PyAudioSpeaker(
+        settings.audio.speaker,
+        sound,
+        playback(settings, far_end),
+        idle_s=settings.audio.speaker_idle_s,
+        volume=lambda stream: volume.set(stream.card, stream.pcm),
+    )
 
 
 def sounds(settings: Settings) -> Sounds:
     cues = settings.cues
-    gain = cues.volume / 100 if cues.enabled else 0.0
-    return Sounds(wire(settings), gain=gain, language=settings.device.language)
+    factor = cues.volume / 100 if cues.enabled else 0.0
+    return Sounds(wire(settings), gain=factor, language=settings.device.language)
 
 
 def calibrate(settings: Settings) -> Measured:
@@ -131,13 +148,13 @@ def calibrate(settings: Settings) -> Measured:
     Raises:
         PiVoiceError: One of them is not there.
     """
-    sound, audio = PortAudio(), settings.audio
-    channel = audio.microphone_channel
+    sound, volume = PortAudio(), card_volume(settings)
+    channel = settings.audio.microphone_channel
     work = calibration.calibrate(
         microphone(settings, sound),
-        speaker(settings, sound, None),
+        _speaker(settings, sound, None, volume),
         wire=wire(settings),
-        gain=audio.volume / 100,
+        gain=lambda: volume.left,
         channel=None if channel is None else channel - 1,
     )
     return asyncio.run(work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 
 from pi_voice.audio.calibrate import SWEEP_S, Measured, measure, propose, sweep
@@ -26,7 +26,7 @@ async def calibrate(
     speaker: Speaker,
     *,
     wire: AudioFormat,
-    gain: float,
+    gain: Callable[[], float],
     channel: int | None = None,
 ) -> Measured:
     """Measure how the microphone hears the speaker.
@@ -35,7 +35,7 @@ async def calibrate(
         microphone: Not entered yet.
         speaker: Likewise; plays at the rate of the wire.
         wire: The format of what the speaker is given.
-        gain: The volume of the speaker, from 0 to 1.
+        gain: Tells the factor on the samples of the speaker, from 0 to 1, once it has played.
         channel: Of the microphone, from 0; None averages all.
 
     Raises:
@@ -52,7 +52,7 @@ async def calibrate(
             "Run: pi-voice devices"
         ) from None
     pcm = _judged(batches, channel)
-    return measure(pcm, begins_s=batches[0].at_s, played_s=played_s, gain=gain)
+    return measure(pcm, begins_s=batches[0].at_s, played_s=played_s, gain=gain())
 
 
 def lines(measured: Measured) -> Iterator[str]:

@@ -29,7 +29,7 @@ class House:
 
     async def calibrate(self, channel: int | None = None) -> Measured:
         return await calibration.calibrate(
-            self.microphone, self.speaker, wire=WIRE, gain=GAIN, channel=channel
+            self.microphone, self.speaker, wire=WIRE, gain=lambda: GAIN, channel=channel
         )
 
 

@@ -69,3 +69,16 @@ def test_a_holder_that_is_hidden_is_known_by_its_number(tmp_path: Path) -> None:
     pi.hold(812, "pipewire", pi.node(1, 0, "c"))
     shutil.rmtree(tmp_path / "proc" / "812")
     assert pi.kernel.holder(card, Direction.MICROPHONE) == "pid 812 (unknown)"
+
+
+def test_the_card_that_a_process_plays_on_is_found_through_any_of_its_threads(
+    tmp_path: Path,
+) -> None:
+    pi = FakeKernel(tmp_path)
+    pi.plug(0, "Headphones", "bcm2835 Headphones")
+    card = pi.plug(1, "Device", "USB PnP Sound Device")
+    pi.hold(700, "pipewire", pi.node(0, 0, "p"))
+    pi.hold(812, "pi-voice", pi.node(1, 0, "p"), thread=815)
+    assert pi.kernel.held_by(812, Direction.SPEAKER) == card
+    assert pi.kernel.held_by(812, Direction.MICROPHONE) is None
+    assert pi.kernel.held_by(813, Direction.SPEAKER) is None

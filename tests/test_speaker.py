@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.speaker import PyAudioSpeaker
+from pi_voice.audio.stream import Stream
 from pi_voice.core.events import PlaybackEnded, PlaybackStarted, SpeakerLost
 from pi_voice.frames import WIRE
 from tests.fake_pyaudio import BUSY, PATIENT, FakeCard, FakePyAudio
@@ -64,12 +65,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakePyAudio:
 
 
 @contextlib.asynccontextmanager
-async def scene(fake: FakePyAudio, idle_s: float = 1000) -> AsyncIterator[Scene]:
+async def scene(
+    fake: FakePyAudio, idle_s: float = 1000, volume: Callable[[Stream], float] | None = None
+) -> AsyncIterator[Scene]:
     def make(rate_hz: int) -> Playback:
         return Playback(wire=WIRE, device_rate_hz=rate_hz, cushion_ms=0)
 
     sound = PortAudio()
-    speaker = PyAudioSpeaker("speaker", sound, make, idle_s=idle_s, patience=PATIENT)
+    speaker = PyAudioSpeaker("speaker", sound, make, idle_s=idle_s, patience=PATIENT, volume=volume)
     async with speaker:
         here = Scene(speaker, sound, fake)
         async with running(here.mouth.listen()):
@@ -236,6 +239,27 @@ async def test_every_opening_is_told_once_the_card_takes_sound(fake: FakePyAudio
         here.plays(40)
         await until(lambda: here.mouth.openings == 2)
     assert here.mouth.reasons() == [GONE]
+
+
+async def test_the_volume_is_set_at_every_opening_and_its_rest_is_for_the_samples(
+    fake: FakePyAudio,
+) -> None:
+    left = iter([1.0, 0.5])
+    opened: list[str] = []
+
+    def volume(stream: Stream) -> float:
+        opened.append(stream.pcm)
+        return next(left)
+
+    async with scene(fake, volume=volume) as here:
+        here.speaker.play_sound(tone(1000, level=1000))
+        await here.runs()
+        assert np.frombuffer(here.plays(100), "<i2").max() == 1000
+        here.card.stream.runs = False
+        await here.runs(2)
+        here.plays(100)
+        assert np.frombuffer(here.plays(100), "<i2").max() == 500
+    assert opened == ["speaker", "speaker"]
 
 
 async def test_a_stop_while_nothing_plays_opens_nothing(fake: FakePyAudio) -> None:

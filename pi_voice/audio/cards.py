@@ -70,18 +70,34 @@ class Kernel:
     def holder(self, card: Card, direction: Direction) -> str:
         """Who has the card to itself, as "pid 812 (pipewire)"; "" if it is free, or not told."""
         for node in self.nodes(card, direction):
-            device = node.name.removeprefix(f"pcmC{card.number}D")
-            streams = self.proc / "asound" / f"card{card.number}" / f"pcm{device}"
-            told = [_read(status) for status in sorted(streams.glob("sub*/status"))]
-            owners = [_OWNER.search(text) for text in told]
-            if owners and owners[0] and all(owners):
-                return self._program(owners[0][1])
+            owners = self._owners(node, card)
+            if owners and all(owners):
+                return self._program(owners[0])
         return ""
 
-    def _program(self, thread: str) -> str:
+    def held_by(self, pid: int, direction: Direction) -> Card | None:
+        """The card that a process has open, whatever way it was reached; None if it has none."""
+        for card in self.cards():
+            for node in self.nodes(card, direction):
+                if str(pid) in map(self._process, self._owners(node, card)):
+                    return card
+        return None
+
+    def _owners(self, node: Path, card: Card) -> list[str]:
+        """The thread that has each substream open; "" for those that are free."""
+        device = node.name.removeprefix(f"pcmC{card.number}D")
+        streams = self.proc / "asound" / f"card{card.number}" / f"pcm{device}"
+        told = [_read(status) for status in sorted(streams.glob("sub*/status"))]
+        return [owner[1] if (owner := _OWNER.search(text)) else "" for text in told]
+
+    def _process(self, thread: str) -> str:
         """The process of the thread that the kernel names as owner."""
-        found = re.search(r"^Tgid:\s*(\d+)$", _read(self.proc / thread / "status"), re.MULTILINE)
-        pid = found[1] if found else thread
+        text = _read(self.proc / thread / "status") if thread else ""
+        found = re.search(r"^Tgid:\s*(\d+)$", text, re.MULTILINE)
+        return found[1] if found else thread
+
+    def _program(self, thread: str) -> str:
+        pid = self._process(thread)
         return f"pid {pid} ({_read(self.proc / pid / 'comm').strip() or 'unknown'})"
 
 

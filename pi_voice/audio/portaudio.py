@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -91,6 +92,8 @@ class PortAudio:
                 if card and (no := inventory.refusal(request.device, request.direction, card)):
                     raise no
                 stream = self._open(pcm, request, patience or Patience())
+                card = card or self._kernel.held_by(os.getpid(), request.direction)
+                stream.pcm, stream.card = pcm.name, card.number if card else None
             except DeviceError:
                 self._outdated = True
                 raise

@@ -39,7 +39,13 @@ REMEMBERED = 16  # items that ended unheard, and whose late pieces are refused
 
 
 class Playback(Protocol):
-    """What is played; made for the rate of the card, owned by whoever calls `pull`."""
+    """What is played; made for the rate of the card, owned by whoever calls `pull`.
+
+    Attributes:
+        volume: The factor on its samples.
+    """
+
+    volume: float
 
     @property
     def is_idle(self) -> bool: ...
@@ -76,6 +82,7 @@ class PyAudioSpeaker:
         buffer_ms: float = BUFFER_MS,
         idle_s: float = IDLE_S,
         patience: Patience | None = None,
+        volume: Callable[[Stream], float] | None = None,
     ) -> None:
         """Choose the card; nothing is opened yet.
 
@@ -86,6 +93,7 @@ class PyAudioSpeaker:
             buffer_ms: Sound per callback.
             idle_s: The card is closed after so much silence.
             patience: When the card counts as lost.
+            volume: Sets that of a card that was opened; returns what is left for the samples.
         """
         self.underflows = 0
         self._request = CardRequest(device, Direction.SPEAKER, buffer_ms)
@@ -93,6 +101,7 @@ class PyAudioSpeaker:
         self._make = playback
         self._idle_s = idle_s
         self._patience = patience
+        self._volume = volume
         self._commands: deque[Callable[[Playback], None]] = deque()
         self._is_open = False
         self._unheard: deque[str] = deque(maxlen=REMEMBERED)
@@ -181,6 +190,8 @@ class PyAudioSpeaker:
                 self._end_items()
             self._rate_hz = stream.format.rate_hz
             self._playback = self._make(self._rate_hz)
+        if self._volume is not None and self._playback is not None:
+            self._playback.volume = self._volume(stream)
         self._used_s, self._pulled, self._is_open = now_s, False, True
         stream.start(self._fill)
 

@@ -92,10 +92,14 @@ class Stream:
 
     Attributes:
         format: Rate and channels of the card.
+        pcm: What ALSA calls the way to it.
+        card: The number of the sound card behind it; None if a sound server is.
     """
 
     def __init__(self, request: CardRequest, card_format: AudioFormat, patience: Patience) -> None:
         self.format = card_format
+        self.pcm = ""
+        self.card: int | None = None
         self._request = request
         self._patience = patience
         self._hears = request.direction is Direction.MICROPHONE
