@@ -12,10 +12,11 @@ import re
 import sys
 from array import array
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pi_voice import config, remote, report
+from pi_voice import config, remote
 from pi_voice.config import Settings
 from pi_voice.control_wire import Request, Verb
 from pi_voice.core.events import MicLost
@@ -28,6 +29,7 @@ from pi_voice.doctor.findings import exit_code
 from pi_voice.doctor.system import System
 from pi_voice.errors import ConfigError, DeviceError, LinkError, LocalLinkError, PiVoiceError
 from pi_voice.frames import AudioBatch
+from pi_voice.report import CONTENTS, write
 
 if TYPE_CHECKING:
     from pi_voice.audio.cards import Card, Direction
@@ -37,9 +39,24 @@ LISTEN_S = 0.5  # enough for a card that begins with silence
 SILENT_S = 5.0  # no card takes longer to its first sound
 
 
-def examination(path: Path, *, as_json: bool, everything: bool, offline: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line says.
+
+    Attributes:
+        usual: Where the configuration is, if there is one.
+        named: The file that was asked for instead, and must be there.
+        offline: Do not use the network.
+    """
+
+    usual: Path
+    named: Path | None = None
+    offline: bool = False
+
+
+def doctor(wishes: Wishes, *, as_json: bool = False, everything: bool = False) -> int:
     """Examine the machine and print what is wrong; the exit code tells the worst."""
-    findings = examine(Facts(System(), question(path, offline=offline)))
+    findings = examine(Facts(System(), question(wishes)))
     if as_json:
         sys.stdout.write(f"{page.as_json(findings)}\n")
     else:
@@ -47,23 +64,24 @@ def examination(path: Path, *, as_json: bool, everything: bool, offline: bool) -
     return exit_code(findings)
 
 
-def written_report(path: Path, out: Path | None, *, offline: bool) -> int:
+def report(wishes: Wishes, out: Path | None = None) -> int:
     """Examine the machine, and write what helps somebody else to see what is wrong."""
-    facts = Facts(System(), question(path, offline=offline))
-    file = report.write(facts, examine(facts), out)
+    facts = Facts(System(), question(wishes))
+    file = write(facts, examine(facts), out)
     sys.stdout.write(
-        f"{file} holds {report.CONTENTS}.\n"
+        f"{file} holds {CONTENTS}.\n"
         "Keys, tokens, passwords, serial numbers and what was said are left out. Read it, then "
         "send it to whoever helps you.\n"
     )
     return 0
 
 
-def question(path: Path, *, offline: bool) -> Question:
+def question(wishes: Wishes) -> Question:
     """What the doctor shall look at; a configuration that cannot be used is among it."""
+    path = wishes.named or wishes.usual
     settings, problems = Settings(), tuple[str, ...]()
     try:
-        if path.exists() and os.access(path, os.R_OK):
+        if os.access(path, os.R_OK) or (wishes.named and not path.exists()):
             settings = config.load(path)
             problems = tuple(config.refusals(settings))
     except PermissionError:  # a folder on the way is closed to us: a finding of its own
@@ -84,7 +102,7 @@ def question(path: Path, *, offline: bool) -> Question:
         ask_box=ask_box,
         problems=problems,
         notices=() if problems else tuple(config.notices(settings)),
-        offline=offline,
+        offline=wishes.offline,
     )
 
 

@@ -14,7 +14,7 @@ FILE, KEY = "configuration.file", "configuration.key"
 
 def file(facts: Facts) -> Iterator[Finding]:
     question = facts.question
-    if facts.system.exists(question.config) and not facts.system.readable(question.config):
+    if facts.system.closed(question.config):
         what = f"{question.config} may only be read by others: the defaults were examined instead"
         yield note(FILE, what, "sudo pi-voice doctor")
         return
@@ -42,13 +42,13 @@ def key(facts: Facts) -> Iterator[Finding]:
         yield ok(KEY, "no key on this box is needed")
         return
     path = service.api_key_file
-    if not system.exists(path):
+    if system.closed(path):
+        yield note(KEY, f"{path} may only be read by others: not checked", "sudo pi-voice doctor")
+    elif not system.exists(path):
         if service.url.startswith("ws://"):  # on this machine, which may ask for none
             yield ok(KEY, "no key, and the service is on this machine")
             return
         yield fault(KEY, f"there is no key in {path}", _write(path), Failure.KEY_REFUSED)
-    elif not system.readable(path):
-        yield note(KEY, f"{path} may only be read by others: not checked", "sudo pi-voice doctor")
     elif not system.read(path).strip():
         yield fault(KEY, f"{path} is empty", _write(path), Failure.KEY_REFUSED)
     elif len(system.read(path).split()) > 1:

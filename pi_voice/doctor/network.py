@@ -112,7 +112,7 @@ def tls(facts: Facts) -> Iterator[Finding]:
     except ssl.SSLCertVerificationError as error:
         yield _certificate(facts, target[0], error)
     except ssl.SSLError as error:
-        what = f"what answers at {where} speaks no TLS that we understand ({error.reason})"
+        what = f"what answers at {where} speaks no TLS ({error.strerror or error})"
         yield fault(TLS, what, failure=Failure.CERTIFICATE)
     except OSError as error:
         if not _resolvable(facts, target):
@@ -172,7 +172,7 @@ def service(facts: Facts) -> Iterator[Finding]:
     if question.problems:
         return
     key = facts.settings.service.api_key_file
-    if facts.system.exists(key) and not facts.system.readable(key):
+    if facts.system.closed(key):
         yield note(SERVICE, "not asked: this user may not read the key", "sudo pi-voice doctor")
         return
     refusal = question.try_service()

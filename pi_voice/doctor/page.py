@@ -58,4 +58,5 @@ def _summary(findings: Sequence[Finding]) -> str:
     counts = ((levels.count(level), word) for level, word in PLURALS)
     bad = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counts if count]
     fine = levels.count(Level.OK)
-    return f"{', '.join(bad) or 'Nothing is wrong'}; {fine} checks are fine."
+    checks = "1 check is" if fine == 1 else f"{fine} checks are"
+    return f"{', '.join(bad) or 'Nothing is wrong'}; {checks} fine."

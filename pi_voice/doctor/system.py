@@ -78,8 +78,15 @@ class System:
         except OSError:  # a folder on the way is closed to us
             return False
 
-    def readable(self, name: str | Path) -> bool:
-        return os.access(self.path(name), os.R_OK)
+    def closed(self, name: str | Path) -> bool:
+        """True for a file that is there, or may be, and that we may not read."""
+        try:
+            self.path(name).stat()
+        except PermissionError:  # on the way
+            return True
+        except OSError:
+            return False
+        return not os.access(self.path(name), os.R_OK)
 
     def writable(self, name: str | Path) -> bool:
         return os.access(self.path(name), os.W_OK | os.X_OK)

@@ -48,6 +48,8 @@ def running(facts: Facts) -> Iterator[Finding]:
     elif unit["ActiveState"] == "failed":
         what = f"the service has failed ({unit['Result']}, status {unit['ExecMainStatus']})"
         yield fault(RUNNING, what, f"{SHOW_WHY}; then: {RESTART}")
+    elif unit["ActiveState"] == "activating" and unit["SubState"] != "auto-restart":
+        yield note(RUNNING, "the service is just starting", "pi-voice doctor")
     elif unit["ActiveState"] == "activating":
         what = f"the service is starting again and again ({unit['SubState']})"
         yield fault(RUNNING, what, SHOW_WHY)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from pi_voice.config import parse
+from pi_voice.core.failures import Failure
+from pi_voice.doctor import configuration
+from tests.fake_system import Patient, levels, words
+
+KEY = Path("/etc/pi-voice/api_key")
+REAL = parse('[service]\nurl = "wss://example.org/v1/realtime"\n')
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Patient:
+    return Patient(tmp_path)
+
+
+def test_every_problem_of_the_file_is_a_finding_with_its_fix(pi: Patient) -> None:
+    pi.problems = (
+        "config.toml: [audio] unknown key 'mic' (line 2); did you mean 'microphone'?",
+        "config.toml: nonsense",
+    )
+    first, second = configuration.file(pi.facts)
+    assert first.what == "config.toml: [audio] unknown key 'mic' (line 2)"
+    assert first.fix == "did you mean 'microphone'?"
+    assert first.failure is Failure.MISCONFIGURED
+    assert second.fix == "pi-voice config check --config /etc/pi-voice/config.toml"
+
+
+def test_what_has_no_effect_is_a_note(pi: Patient) -> None:
+    pi.notices = ("[audio] mixer has no effect yet",)
+    assert levels(configuration.file(pi.facts)) == ["note", "ok"]
+
+
+def test_a_box_without_a_file_runs_on_the_defaults(pi: Patient) -> None:
+    assert words(configuration.file(pi.facts)) == [
+        ("ok", "no /etc/pi-voice/config.toml: the defaults hold")
+    ]
+
+
+def test_a_good_file_is_fine(pi: Patient) -> None:
+    pi.system.write("/etc/pi-voice/config.toml")
+    assert words(configuration.file(pi.facts)) == [("ok", "/etc/pi-voice/config.toml is fine")]
+
+
+def test_a_file_that_is_closed_to_us_is_said_to_be_so(pi: Patient) -> None:
+    pi.system.closed = lambda name: True  # type: ignore[method-assign]  # root reads everything
+    (found,) = configuration.file(pi.facts)
+    assert (found.level, found.fix) == ("note", "sudo pi-voice doctor")
+    pi.settings = REAL
+    (found,) = configuration.key(pi.facts)
+    assert (found.level, found.fix) == ("note", "sudo pi-voice doctor")
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        (None, "there is no key in /etc/pi-voice/api_key"),
+        (" \n", "/etc/pi-voice/api_key is empty"),
+        ("key = sk-1234\n", "/etc/pi-voice/api_key holds more than one word; the key must stand"),
+    ],
+)
+def test_a_key_that_cannot_be_one_is_found(pi: Patient, text: str | None, fact: str) -> None:
+    pi.settings = REAL
+    if text is not None:
+        pi.system.write(str(KEY), text)
+    (found,) = configuration.key(pi.facts)
+    assert found.what.startswith(fact)
+    assert found.failure is Failure.KEY_REFUSED
+    assert "sudo nano /etc/pi-voice/api_key" in found.fix
+
+
+def test_a_key_that_everybody_can_read_is_a_warning(pi: Patient) -> None:
+    pi.settings = REAL
+    pi.system.write(str(KEY), "sk-1234\n")
+    pi.system.path(KEY).chmod(0o644)
+    (found,) = configuration.key(pi.facts)
+    assert (found.level, found.fix.split(" && ")[1]) == ("warning", f"sudo chmod 600 {KEY}")
+    pi.system.path(KEY).chmod(0o600)
+    assert words(configuration.key(pi.facts)) == [("ok", f"there is a key in {KEY}")]
+
+
+def test_where_no_key_is_needed_none_is_looked_for(pi: Patient) -> None:
+    assert levels(configuration.key(pi.facts)) == ["ok"]
+    service = dataclasses.replace(REAL.service, url="ws://127.0.0.1:8765")
+    pi.settings = dataclasses.replace(REAL, service=service)
+    assert levels(configuration.key(pi.facts)) == ["ok"]
