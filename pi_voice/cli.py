@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     what = argparse.ArgumentParser(add_help=False)
-    what.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="another file")
+    what.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
     what.add_argument("--offline", action="store_true", help="leave the network alone")
 
     said = "find what is wrong, each with the command that repairs it"
@@ -138,15 +138,16 @@ def _add_demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _doctor(options: argparse.Namespace) -> int:
     from pi_voice import build_doctor
 
-    return build_doctor.examination(
-        options.config, as_json=options.json, everything=options.all, offline=options.offline
-    )
+    wishes = build_doctor.Wishes(CONFIG, options.config, options.offline)
+    return build_doctor.doctor(wishes, as_json=options.json, everything=options.all)
 
 
 def _report(options: argparse.Namespace) -> int:
     from pi_voice import build_doctor
 
-    return build_doctor.written_report(options.config, options.out, offline=options.offline)
+    return build_doctor.report(
+        build_doctor.Wishes(CONFIG, options.config, options.offline), options.out
+    )
 
 
 def _port(text: str) -> int:
