@@ -224,8 +224,12 @@ class Wishes:
 
     async def _mute(self) -> tuple[bool, str]:
         self._wish(Wish.MUTE)
-        if await self._becomes(lambda now: now.muted and now.microphone != "open"):
+        if await self._becomes(
+            lambda now: now.muted and now.microphone != "open" and now.mute_kept
+        ):
             return True, "muted: the microphone is closed"
+        if self._access.status().muted and self._access.status().microphone != "open":
+            return True, "muted: the microphone is closed; the disk is slow to keep it"
         if self._access.status().muted:
             return False, (
                 f"muted: nothing is sent, but the microphone is still open after {EFFECT_S:g} s. "

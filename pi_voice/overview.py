@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -14,6 +15,8 @@ from pi_voice.core.states import Connection, Mic, pattern
 from pi_voice.health import Health
 from pi_voice.hints import HINTS
 from pi_voice.status import Finding, Status
+
+logger = logging.getLogger(__name__)
 
 
 class Overview:
@@ -41,6 +44,7 @@ class Overview:
         self._state_s = self._connection_s = 0.0
         self._seen = (pattern(device.condition), device.condition.connection)
         self._reasons: dict[type, str] = {}
+        self._told: frozenset[str] = frozenset()
 
     def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
         """Take in one step of the daemon."""
@@ -57,6 +61,7 @@ class Overview:
         if seen[1] is not self._seen[1]:
             self._connection_s = now_s
         self._seen = seen
+        self._log_what_is_new()
 
     def line(self) -> str:
         """One line, for `systemctl status`."""
@@ -71,7 +76,8 @@ class Overview:
             state=pattern(box).value,
             state_s=now_s - self._state_s,
             muted=box.muted,
-            switched_off=self._device.switched_off,
+            mute_kept=self._device.mute.is_kept,
+            switched_off=self._device.mute.switched_off,
             microphone=self._device.microphone.value,
             microphone_reason=self._reasons.get(ev.MicLost, "") if box.mic is Mic.LOST else "",
             connection=box.connection.value,
@@ -85,6 +91,13 @@ class Overview:
             pid=os.getpid(),
             uptime_s=now_s - (self._began_s if self._began_s is not None else now_s),
         )
+
+    def _log_what_is_new(self) -> None:
+        """One line for each thing that went wrong, with its name and what helps."""
+        found = {finding.name: finding for finding in self._findings()}
+        for name in found.keys() - self._told:
+            logger.warning("%s: %s. %s", name, found[name].text, found[name].hint)
+        self._told = frozenset(found)
 
     def _findings(self) -> Iterator[Finding]:
         box = self._device.condition

@@ -35,6 +35,7 @@ class Status:
         state: What the status light shows, by the name of its pattern.
         state_s: For how long.
         muted: Nothing is heard, because somebody wants it so.
+        mute_kept: What was asked for would outlive a power cut, or cannot be kept at all.
         switched_off: The mute switch at the box is closed; nothing else can unmute then.
         microphone: "open" from when the capture handle is asked for until it is known to be given
             back, "closed", or "lost" where it is wanted and not to be had.
@@ -61,6 +62,7 @@ class Status:
     connection: str
     turn: str = "idle"
     state_s: float = 0.0
+    mute_kept: bool = True
     switched_off: bool = False
     microphone_reason: str = ""
     connection_s: float = 0.0
@@ -101,7 +103,7 @@ def lines(facts: Mapping[str, object]) -> Iterator[str]:
     if left.pop("muted", False):
         by = "the switch at the box" if left.get("switched_off") else "wish"
         yield _row("muted", f"by {by}")
-    for shown in ("switched_off", "turn"):
+    for shown in ("switched_off", "turn", "mute_kept"):
         left.pop(shown, None)
     if trouble := left.pop("trouble", None):
         yield _row("trouble", _words(trouble))

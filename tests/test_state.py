@@ -156,7 +156,7 @@ async def test_counters_wait_and_are_written_at_the_end(tmp_path: Path) -> None:
     async with Memory(StateFile(tmp_path)) as memory:
         memory.note_spent({"day_s": 1.0})
         await asyncio.sleep(0.05)
-        assert not list(tmp_path.iterdir())
+        assert StateFile(tmp_path).load() == {}
         memory.note_spent({"day_s": 2.0})
     assert StateFile(tmp_path).load() == {"spent": {"day_s": 2.0}}
 

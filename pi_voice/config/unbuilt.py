@@ -8,15 +8,7 @@ from pi_voice.config.settings import Settings
 from pi_voice.config.tables import title
 from pi_voice.config.toml_text import KeyPath, value_text
 
-UNBUILT: frozenset[KeyPath] = frozenset(
-    {
-        ("device", "state_dir"),
-        ("device", "runtime_dir"),
-        ("limits",),
-        ("privacy",),
-        ("control",),
-    }
-)
+UNBUILT: frozenset[KeyPath] = frozenset({("privacy", "led_required")})
 CHOICES: dict[KeyPath, tuple[str, ...]] = {
     ("activation", "mode"): ("server", "semantic"),
 }

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Sound
-from pi_voice.core.failures import Failure
 from pi_voice.core.reach import Reach
 from pi_voice.core.replies import Replies
 from pi_voice.core.rules import Rules
@@ -201,7 +200,7 @@ class Conversation:
     def on_budget_changed(self, event: ev.BudgetChanged) -> Iterator[Action]:
         self.reach.budget_spent = bool(event.reason)
         if event.reason:
-            yield do.Warn(f"{Failure.BUDGET_SPENT}: {event.reason}")
+            yield do.Warn(event.reason)
             if self.turn in USER:
                 yield from self._break_off()
 

@@ -13,7 +13,6 @@ from pi_voice.core.activation import Activation, Press, Release
 from pi_voice.core.buttons import Asked, Bindings, Buttons, Hands, MuteSwitched
 from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversation
 from pi_voice.core.events import Event, Wish
-from pi_voice.core.failures import Failure
 from pi_voice.core.gestures import Stuck
 from pi_voice.core.mute import Mute
 from pi_voice.core.rules import Rules
@@ -87,9 +86,9 @@ class Device:
         return self._mute.muted
 
     @property
-    def switched_off(self) -> bool:
-        """The latching switch is closed, so that nothing else can unmute."""
-        return self._mute.switched_off
+    def mute(self) -> Mute:
+        """What is muted, why, and whether a power cut would change it; only to look at."""
+        return self._mute
 
     @property
     def microphone(self) -> Mic:
@@ -298,9 +297,9 @@ class Device:
 
     # -- the speaker, and what goes on around the box
 
-    def _on_speaker_lost(self, event: ev.SpeakerLost) -> Iterator[Action]:
+    def _on_speaker_lost(self, _: ev.SpeakerLost) -> Iterator[Action]:
         self._speaker_lost = True
-        yield do.Warn(f"{Failure.NO_SPEAKER}: {event.reason}")
+        yield from ()
 
     def _on_speaker_back(self, _: ev.SpeakerOpened | ev.PlaybackStarted) -> Iterator[Action]:
         self._speaker_lost = False

@@ -14,11 +14,13 @@ class Mute:
     Attributes:
         asked: Somebody asked for it; this outlives a power cut.
         switched_off: The switch is closed: nothing else can unmute.
+        is_kept: What was asked for would outlive a power cut, or cannot be kept.
     """
 
     def __init__(self, *, has_switch: bool) -> None:
         self.asked = False
         self.switched_off = has_switch  # until it was read
+        self.is_kept = True
         self._untold = False
 
     @property
@@ -30,6 +32,7 @@ class Mute:
         was_muted, was_asked = self.muted, self.asked
         self.asked, self.switched_off = asked, switched_off
         if asked is not was_asked:
+            self.is_kept = False
             yield do.Remember(asked)
         if self.muted is was_muted:
             return
@@ -41,6 +44,7 @@ class Mute:
 
     def remembered(self) -> Iterator[Action]:
         """Only now the promise holds that not even a power cut unmutes the box."""
+        self.is_kept = True
         if self._untold:
             self._untold = False
             yield do.PlaySound(Sound.MUTED)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pi_voice.core import actions as do
+from pi_voice.core import events as ev
+from pi_voice.core.actions import Pattern
+from pi_voice.core.activation import PushToTalk
+from pi_voice.core.buttons import Bindings
+from pi_voice.core.device import Device
+from pi_voice.core.events import Cue, Event, Wish
+from pi_voice.health import SILENT_DB, Health
+from pi_voice.overview import Overview
+from tests.histories import DOWN, REFUSED, UP, press
+
+MUTE = Cue(Wish.MUTE, 0.0)
+
+
+class Watched:
+    """A device with its overview, as the daemon drives both."""
+
+    def __init__(self, device: Device | None = None) -> None:
+        self.device = device or Device(PushToTalk())
+        self.health = Health()
+        self.overview = Overview(self.device, self.health, lambda: {"day_s": 3.0}, "kitchen")
+        self.now_s = 100.0
+        self.post(ev.Started(muted=False))
+
+    def post(self, *events: Event) -> None:
+        for event in events:
+            actions = self.device.handle(event)
+            self.health(event, actions, self.now_s)
+            self.overview(event, actions, self.now_s)
+
+
+def test_a_box_that_works_has_nothing_to_complain() -> None:
+    box = Watched()
+    box.post(UP)
+    told = box.overview.status(160.0)
+    assert (told.state, told.connection, told.turn) == ("idle", "online", "idle")
+    assert (told.findings, told.trouble, told.connection_reason) == ((), "", "")
+    assert (told.name, told.pid, told.uptime_s) == ("kitchen", os.getpid(), 60.0)
+    assert told.spent == {"day_s": 3.0}
+    assert box.overview.line() == "idle; connection online"
+
+
+def test_it_tells_since_when() -> None:
+    box = Watched()
+    box.now_s = 110.0
+    box.post(UP)
+    box.now_s = 150.0
+    box.post(MUTE)
+    told = box.overview.status(160.0)
+    assert (told.state, told.state_s, told.connection_s) == ("muted", 10.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("events", "finding"),
+    [
+        ([ev.MicLost("the card is gone")], "no_microphone"),
+        ([ev.SpeakerLost("the card is gone")], "no_speaker"),
+        ([REFUSED], "key_refused"),
+        ([ev.BudgetChanged("the day")], "budget_spent"),
+    ],
+)
+def test_every_trouble_is_told_with_what_helps(events: list[Event], finding: str) -> None:
+    box = Watched()
+    box.post(UP, *events)
+    (found,) = box.overview.status(160.0).findings
+    assert found.name == finding
+    assert found.text
+    assert found.hint
+
+
+def test_it_tells_why_a_part_is_away_and_forgets_it_when_it_is_back() -> None:
+    box = Watched()
+    box.post(UP, ev.MicLost("the card is gone"), DOWN)
+    told = box.overview.status(160.0)
+    assert (told.microphone, told.microphone_reason) == ("lost", "the card is gone")
+    assert told.connection_reason == "no route"
+    box.post(press(), ev.MicOpened(), UP)
+    told = box.overview.status(160.0)
+    assert (told.microphone, told.microphone_reason, told.connection_reason) == ("open", "", "")
+
+
+def test_a_microphone_that_is_asked_for_counts_as_open() -> None:
+    box = Watched()
+    box.post(UP, press())
+    assert box.overview.status(160.0).microphone == "open"
+
+
+def test_a_closed_switch_is_told() -> None:
+    box = Watched(Device(PushToTalk(), bindings=Bindings(has_switch=True)))
+    told = box.overview.status(160.0)
+    assert (told.muted, told.switched_off, told.state) == (True, True, "muted")
+
+
+def test_what_only_health_sees_is_told_too() -> None:
+    box = Watched()
+    silence = ev.MicHeard((ev.MicFrame(b"", 0.0, False, SILENT_DB),) * 500)
+    box.post(UP, press(), ev.MicOpened(), silence)
+    assert [found.name for found in box.overview.status(160.0).findings] == ["silent_microphone"]
+
+
+def test_the_state_is_what_the_light_shows() -> None:
+    box = Watched()
+    shown = Pattern.STARTING
+    for event in (UP, press(), ev.MicOpened(), MUTE, DOWN, REFUSED, ev.Cue(Wish.UNMUTE, 0.0, True)):
+        actions = box.device.handle(event)
+        box.overview(event, actions, 0.0)
+        shown = next((a.pattern for a in actions if isinstance(a, do.Show)), shown)
+        assert box.overview.status(0.0).state == shown.value
