@@ -132,7 +132,9 @@ class Audio:
     batch_ms: Literal[20, 40, 60] = setting(
         40, "Sound per wake-up in ms: 20 answers a little sooner, 60 costs least CPU"
     )
-    volume: int = setting(80, "Volume of the replies", low=0, high=100, unit="%")
+    volume: int = setting(
+        80, "Volume of the replies, as alsamixer shows it", low=0, high=100, unit="%"
+    )
     mixer: str = setting(
         "auto",
         'Control of the card that sets the volume; "none": in software',
