@@ -27,7 +27,7 @@ from pi_voice.doctor.examination import examine
 from pi_voice.doctor.facts import CardFacts, End, Facts, Heard, Question, Refusal, Survey
 from pi_voice.doctor.findings import exit_code
 from pi_voice.doctor.system import System
-from pi_voice.errors import ConfigError, DeviceError, LinkError, LocalLinkError, PiVoiceError
+from pi_voice.errors import ConfigError, DeviceError, LinkError, PiVoiceError
 from pi_voice.frames import AudioBatch
 from pi_voice.report import CONTENTS, write
 
@@ -100,10 +100,22 @@ def question(wishes: Wishes) -> Question:
         sound=Cards(settings),
         try_service=lambda: try_service(settings),
         ask_box=ask_box,
+        muted=lambda: kept_muted(settings.device.state_dir),
         problems=problems,
         notices=() if problems else tuple(config.notices(settings)),
         offline=wishes.offline,
     )
+
+
+def kept_muted(folder: Path) -> bool:
+    """Whether the box would start muted; true where we may not know."""
+    from pi_voice.state import StateFile
+
+    try:
+        facts = StateFile(folder).load()
+    except OSError:  # the folder of another user
+        return True
+    return facts is None or facts.get("muted") is True
 
 
 def try_service(settings: Settings) -> Refusal | None:
@@ -114,13 +126,14 @@ def try_service(settings: Settings) -> Refusal | None:
 
     try:
         build.try_service(settings)
-    except TransportError as error:
-        fact, _, fix = str(error).partition(". ")
-        return Refusal(FAILURES[Trouble.of(fact, error).fault], fact, fix)
     except PiVoiceError as error:
         fact, _, fix = str(error).partition(". ")
-        ours = isinstance(error, LocalLinkError) or not isinstance(error, LinkError)
-        return Refusal(Failure.MISCONFIGURED if ours else Failure.KEY_REFUSED, fact, fix)
+        failure = Failure.MISCONFIGURED
+        if type(error.__cause__) is LinkError:  # only a missing key is so bare
+            failure = Failure.KEY_REFUSED
+        elif isinstance(error, TransportError):
+            failure = FAILURES[Trouble.of(fact, error).fault]
+        return Refusal(failure, fact, fix)
     return None
 
 

@@ -163,10 +163,10 @@ class Patient:
             self.sound,
             lambda: self.refusal,
             self.ask_box,
+            lambda: self.muted,
             self.problems,
             self.notices,
             self.offline,
-            self.muted,
         )
         return Facts(self.system, question)
 

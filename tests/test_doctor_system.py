@@ -19,7 +19,7 @@ REAL = System()
 def test_what_is_missing_is_empty(tmp_path: Path) -> None:
     system = System(tmp_path)
     assert system.read("/gone") == system.link("/gone") == ""
-    assert system.owner("/gone") is system.modified("/gone") is system.space("/gone") is None
+    assert (system.owner("/gone"), system.modified("/gone"), system.space("/gone")) == (None,) * 3
     assert not system.exists("/gone")
     assert not system.closed("/gone")
     assert system.glob("/*") == []

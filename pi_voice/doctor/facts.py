@@ -128,7 +128,7 @@ class Question:
         problems: Why it cannot be used.
         notices: What it says without effect.
         offline: Nothing may go over the network.
-        muted: What is kept on disk: the owner wants the microphone to stay closed.
+        muted: What is kept on disk for the next start; True where that cannot be read.
         sound: The cards.
         ask_box: The status of the running service; raises PiVoiceError where there is none.
         try_service: Opens one session and closes it; says why if that fails.
@@ -139,10 +139,10 @@ class Question:
     sound: Sound
     try_service: Callable[[], Refusal | None]
     ask_box: Callable[[], Mapping[str, object]]
+    muted: Callable[[], bool]
     problems: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     offline: bool = False
-    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class Facts:
     @property
     def muted(self) -> bool:
         told = self.box
-        return self.question.muted if isinstance(told, PiVoiceError) else bool(told.get("muted"))
+        return self.question.muted() if isinstance(told, PiVoiceError) else bool(told.get("muted"))
 
     @cached_property
     def members(self) -> dict[str, set[str]]:

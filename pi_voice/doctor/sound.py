@@ -169,7 +169,8 @@ def first_frame(facts: Facts) -> Iterator[Finding]:
     """Open the microphone once, where nobody has it and the owner did not mute it."""
     end = facts.survey.microphone
     if facts.muted:
-        yield note(LISTEN, "the box is muted, so the microphone stays closed: not measured")
+        what = "the box is muted, or may be, so the microphone stays closed: not measured"
+        yield note(LISTEN, what, "pi-voice status; or with more rights: sudo pi-voice doctor")
         return
     if end.holder:
         yield ok(LISTEN, f"the microphone is in use by {end.holder}: not measured")
