@@ -52,12 +52,12 @@ class Box:
     """A running Debian; a context manager. Nothing of it outlives this process.
 
     Args:
-        root: The file system that it starts from, which is not changed.
+        layers: The file system that it starts from, which is not changed: the lowest folder last.
         options: How it is started.
     """
 
-    def __init__(self, root: Path, options: Options | None = None) -> None:
-        self._root = root
+    def __init__(self, layers: Sequence[Path], options: Options | None = None) -> None:
+        self._layers = ":".join(map(str, layers))
         self._options = options or Options()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="pi-voice-box-"))
@@ -84,7 +84,8 @@ class Box:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> None:
-        options = ["-M", self._folder.name, "--timezone=off"]
+        name = self._folder.name.replace("_", "x")  # which no name of a machine may hold
+        options = ["-M", name, "--timezone=off"]
         options += [f"--bind={bind}" for bind in self._options.binds]
         if self._options.network:
             options.append("--resolv-conf=bind-host")
@@ -95,7 +96,7 @@ class Box:
         log = self._folder.with_suffix(".log")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*mounts, "sh", "-c", START, "sh", str(self._root), str(self._folder), *options],
+                [*mounts, "sh", "-c", START, "sh", self._layers, str(self._folder), *options],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -123,9 +124,21 @@ class Box:
     def _is_up(self) -> bool:
         return self.ask("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
 
+    def keep(self, folder: Path) -> None:
+        """Copy what was changed so far into a folder, for boxes that begin there."""
+        assert self._process is not None
+        changed = f"/proc/{self._process.pid}/root{self._folder}/upper"
+        subprocess.run(["cp", "-a", changed, str(folder)], check=True)
+
     def at(self, path: str) -> Path:
         """A file of the box, seen from outside."""
         return Path(f"/proc/{self._leader}/root") / path.lstrip("/")
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the box, and make the folder that it belongs into."""
+        place = self.at(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
 
     def ask(
         self, *words: str, environment: Mapping[str, str] | None = None, timeout_s: float = 300

@@ -40,14 +40,14 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A root file system that is never changed.
+    """A file system that is never changed.
 
     Attributes:
-        root: Its folder.
+        layers: Its folders, the lowest last.
         wheels: A folder with the Python packages that the program needs, for pip.
     """
 
-    root: Path
+    layers: tuple[Path, ...]
     wheels: Path
 
 

@@ -5,28 +5,72 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pi_voice.installer.release import in_checkout
 from tests.rigs.systemd import image
 from tests.rigs.systemd.box import Box, Options
 from tests.rigs.systemd.image import Image
 
+CHECKOUT = "/checkout"
+WHEELS = "/wheels"
+# pip takes what was fetched before; a box has no network
+PIP = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": WHEELS}
+
 
 @pytest.fixture(scope="session")
 def systemd_image() -> Image:
-    """What boxes start from, made if this is the first time.
+    """A Debian to begin with, made if this is the first time.
 
     Skipped where boxes cannot be had; a failure on the machines that are there to run them.
     """
     try:
         image.check_tools()
         root = image.root((*image.SYSTEM, *image.PREPARED, *image.SOUND))
-        return Image(root, _wheels(root))
+        return Image((root,), _wheels(root))
     except image.Missing as missing:
         end = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         end(f"no system in a box: {missing}")
+
+
+@pytest.fixture(scope="session")
+def installed_image(
+    systemd_image: Image, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Image]:
+    """The same with the program on it: what install.sh makes of a checkout without a network."""
+    changed = tmp_path_factory.mktemp("systemd") / "installed"
+    with Box(systemd_image.layers, with_wheels(systemd_image)) as box:
+        install(box)
+        box.run("systemctl", "stop", "pi-voice")
+        box.keep(changed)
+    yield Image((changed, *systemd_image.layers), systemd_image.wheels)
+    shutil.rmtree(changed)
+
+
+@pytest.fixture(scope="session")
+def systemd_box(installed_image: Image) -> Iterator[Box]:
+    """A box on which the service runs; for tests that leave it as they found it."""
+    with Box(installed_image.layers) as box:
+        box.wait_for("ActiveState", "active")
+        yield box
+
+
+def with_wheels(image: Image, *binds: str) -> Options:
+    return Options(binds=(f"{image.wheels}:{WHEELS}", *binds))
+
+
+def install(box: Box, *words: str) -> str:
+    """Run install.sh on a copy of this checkout; what it said."""
+    put_checkout(box)
+    return box.run(f"{CHECKOUT}/install.sh", *words, environment=PIP)
+
+
+def put_checkout(box: Box) -> None:
+    if not box.at(CHECKOUT).exists():
+        in_checkout(image.ROOT).copy_to(box.at(CHECKOUT))
 
 
 def _wheels(root: Path) -> Path:
@@ -36,9 +80,9 @@ def _wheels(root: Path) -> Path:
         if place.is_dir():
             return place
         new = Path(tempfile.mkdtemp(dir=place.parent))
-        with Box(root, Options(network=True, binds=(f"{new}:/wheels",))) as box:
+        with Box((root,), Options(network=True, binds=(f"{new}:{WHEELS}",))) as box:
             box.run("python3", "-m", "venv", "--system-site-packages", "/tmp/venv")
-            pip = ("/tmp/venv/bin/pip", "wheel", "--no-cache-dir", "--wheel-dir", "/wheels")
+            pip = ("/tmp/venv/bin/pip", "wheel", "--no-cache-dir", "--wheel-dir", WHEELS)
             done = box.ask(*pip, *image.requirements())
             if done.returncode:
                 shutil.rmtree(new)
