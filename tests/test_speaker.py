@@ -289,6 +289,20 @@ async def test_a_speaker_that_is_missing_is_told_when_it_is_needed(fake: FakePyA
         await until(lambda: here.mouth.kinds() == [SpeakerLost])
 
 
+async def test_a_missing_speaker_is_looked_for_also_when_nothing_waits(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pi_voice.audio.speaker.SEEK_S", 0.02)
+    fake.cards[0].refusal = BUSY
+    async with scene(fake) as here:
+        here.speaker.prepare()
+        await until(lambda: here.mouth.kinds() == [SpeakerLost])
+        here.card.refusal = None
+        await here.runs()
+        here.plays(20)
+        await until(lambda: here.mouth.openings == 1)
+
+
 async def test_it_makes_room_for_a_new_list_of_cards_when_it_rests(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
         here.speaker.play("one", tone(100))

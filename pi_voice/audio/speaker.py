@@ -33,6 +33,7 @@ BUFFER_MS = 20  # a stop is heard after the buffers of the card, of which there 
 IDLE_S = 30.0  # the next reply of a conversation comes sooner, and then the card is open
 WATCH_S = 0.25
 RETRY_S = 0.5
+SEEK_S = 2.0  # between looks for a lost card while nothing waits: listing the cards takes 50 ms
 KEPT_S = 2.0  # how late a reply may be; then its items end unheard
 ANY_RATE_HZ = 48_000  # for the accounts of items that no card has taken
 REMEMBERED = 16  # items that ended unheard, and whose late pieces are refused
@@ -173,7 +174,7 @@ class PyAudioSpeaker:
             return self._watch(self._stream, now_s)
         if wish is _Wish.STOP:
             self._end_items()
-        if wish is not _Wish.PREPARE and not self._has_something_to_say():
+        if wish is not _Wish.PREPARE and not self._has_something_to_say() and not self._told:
             return None
         if now_s < self._next_try_s:
             return self._next_try_s - now_s
@@ -220,10 +221,11 @@ class PyAudioSpeaker:
             self._told = reason
             self._lost_s = self._lost_s or now_s
         self._shut()
-        self._next_try_s = now_s + RETRY_S
         if self._lost_s is not None and now_s - self._lost_s >= KEPT_S:
             self._end_items()
-        return RETRY_S if self._has_something_to_say() else None
+        pause_s = RETRY_S if self._has_something_to_say() else SEEK_S
+        self._next_try_s = now_s + pause_s
+        return pause_s if self._has_something_to_say() or self._told else None
 
     def _end_items(self) -> None:
         """End what nobody can hear, at the position that it reached."""
