@@ -35,18 +35,22 @@ _ASKED_OF_UNIT = (
     "LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,MainPID,"
     "MemoryCurrent,ActiveEnterTimestamp,StatusText,FragmentPath,DropInPaths,WatchdogUSec"
 )
+_QUOTED = r"(?:\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?)"
 _PERSONAL = (
-    # hardware addresses and serial numbers lead to a person
+    # hardware addresses, serial numbers and names of networks lead to a person
     re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"),
     re.compile(r"(?i)(?<=serial)(\W*(?:(?:number|num|no|nr)\b\.?)?\W*[:=]\W*)[\w-]+"),
-    # of Wi-Fi
     re.compile(
-        r"(?i)\b(psk|passphrase|wep[-_]?key\d?|wpa[-_]?psk|ssid)(\"?\s*[:=]\s*\"?)[^\s\",;]+"
+        rf"(?i)\b(psk|passphrase|wep[-_]?key\d?|wpa[-_]?psk|ssid)(\"?\s*[:=]\s*)"
+        rf"(?:{_QUOTED}|[^\s\",;]+)"
     ),
+    re.compile(r"(\bnmcli connection (?:modify|up) )'[^'\n]*'"),
+    # keys that have no shape of their own, and the identity of the machine
+    re.compile(r"\b[0-9A-Fa-f]{32,}\b"),
     # what was said, whatever put it there
     re.compile(
-        r"(?i)\b(transcript|delta|text|instructions)([\"']?\s*[:=]\s*)"
-        r"(\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?)"
+        rf"(?i)\b(transcript|delta|text|instructions)([\"']?\s*[:=]\s*)"
+        rf"(?!\"\(\d+ characters\)\"){_QUOTED}"
     ),
     # in addresses, after the question mark
     re.compile(r"(?<=[\w/])(\?)[\w.~%-]+=[^\s\"']+"),

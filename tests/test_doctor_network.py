@@ -161,6 +161,7 @@ def test_behind_a_proxy_names_and_certificates_are_its_business(pi: Patient) -> 
 
 
 def test_the_service_that_refuses_says_why_with_the_hint_of_the_failure(pi: Patient) -> None:
+    pi.system.write("/etc/pi-voice/api_key", "sk-1234\n")
     pi.refusal = Refusal(Failure.QUOTA_SPENT, "the account has no credit")
     (found,) = network.service(pi.facts)
     assert found.what == "the account has no credit"
@@ -169,6 +170,11 @@ def test_the_service_that_refuses_says_why_with_the_hint_of_the_failure(pi: Pati
     assert words(network.service(pi.facts)) == [
         ("ok", "voice.example.org accepts the key and the settings")
     ]
+
+
+def test_a_service_is_not_asked_without_a_key(pi: Patient) -> None:
+    pi.refusal = Refusal(Failure.KEY_REFUSED, "asked")
+    assert words(network.service(pi.facts)) == []
 
 
 def test_the_parrot_inside_is_no_real_service(pi: Patient) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pi_voice.config.checks import EMBEDDED, LOOPBACK
 from pi_voice.core.failures import Failure
+from pi_voice.doctor import configuration
 from pi_voice.doctor.facts import Facts
 from pi_voice.doctor.findings import Finding, fault, note, ok, warning
 
@@ -169,8 +170,8 @@ def service(facts: Facts) -> Iterator[Finding]:
     if question.offline:
         yield note(SERVICE, "not asked, because of --offline", "pi-voice doctor")
         return
-    if question.problems:
-        return
+    if question.problems or any(found.failure for found in configuration.key(facts)):
+        return  # told already
     key = facts.settings.service.api_key_file
     if facts.system.closed(key):
         yield note(SERVICE, "not asked: this user may not read the key", "sudo pi-voice doctor")
