@@ -255,6 +255,7 @@ async def test_one_program_too_many_is_told_so_until_another_leaves(
                 answer = Answer.decode(await ninth.reader.readline())
                 assert answer.text == "8 programs talk to the box already; try again"
             full.set()
+        await until(lambda: len(asyncio.all_tasks()) == 1)
         async with client(tmp_path) as caller:
             assert (await caller.ask(Verb.STATUS)).ok
 
