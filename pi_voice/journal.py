@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import re
+import traceback
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 LINES = 200  # some ten minutes of an eventful life
@@ -83,6 +85,17 @@ class Journal(logging.Handler):
             return tuple(self._ring)
         finally:
             self.release()
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Keep the lines, and the fault below them, if what is done meanwhile raises one."""
+        try:
+            yield
+        except Exception as fault:
+            text = redacted("".join(traceback.format_exception(fault)))
+            self._ring.extend(line[:LINE_CHARS] for line in text.splitlines())
+            self.keep()
+            raise
 
     def keep(self) -> None:
         """Write the lines to disk, in place of those kept before; silent if it cannot be done.

@@ -142,6 +142,25 @@ def test_only_the_newest_end_is_kept(logger: logging.Logger, tmp_path: Path) -> 
     assert line.endswith("second")
 
 
+def test_what_ended_the_process_stands_below_the_last_lines(tmp_path: Path) -> None:
+    ring = Journal(tmp_path)
+    ring.handle(logging.LogRecord("x", logging.INFO, "", 0, "before", (), None))
+    with pytest.raises(RuntimeError), ring.keeping():
+        raise RuntimeError(f"the service refused {KEY}")
+    kept = last_run(tmp_path)
+    assert kept[0].endswith("before")
+    assert kept[1] == "Traceback (most recent call last):"
+    assert kept[-1] == "RuntimeError: the service refused …"
+
+
+def test_nothing_is_kept_after_a_good_end(tmp_path: Path) -> None:
+    with Journal(tmp_path).keeping():
+        pass
+    with pytest.raises(SystemExit), Journal(tmp_path).keeping():
+        raise SystemExit(0)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("folder", [None, Path("/nowhere/at/all"), Path("/dev/null")])
 def test_what_cannot_be_kept_is_no_fault(folder: Path | None) -> None:
     Journal(folder).keep()
