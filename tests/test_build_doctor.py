@@ -22,9 +22,10 @@ from pi_voice.errors import PiVoiceError
 from pi_voice.state import StateFile
 from tests.fake_kernel import FakeKernel
 from tests.fake_pyaudio import FakeCard, FakePyAudio
+from tests.rigs.gpio.chip import GpioChip
 from tests.rigs.sound.card import SoundCard
 
-pytest_plugins = ["tests.rigs.sound.plugin"]
+pytest_plugins = ["tests.rigs.sound.plugin", "tests.rigs.gpio.plugin"]
 
 PATIENCE_S = 60.0
 USB = Pcm(1, "USB PnP Sound Device: Audio (hw:1,0)", 1, 2, 44_100)
@@ -181,6 +182,26 @@ def test_a_box_with_a_sound_card_hears_its_silence(sound_card: SoundCard, tmp_pa
     assert told["sound.microphone"]["level"] == told["sound.speaker"]["level"] == "ok"
     assert "first sound after" in told["sound.first_frame"]["what"]
     assert told["sound.silence"]["level"] == "warning"
+
+
+HOLD = "import lgpio; lgpio.gpio_claim_output(lgpio.gpiochip_open(0), 17); print(); input()"
+
+
+def test_a_header_is_known_with_whoever_holds_a_pin_of_ours(gpio_chip: GpioChip) -> None:
+    environment = {**os.environ, **gpio_chip.environment}
+    command = [sys.executable, "-c", HOLD]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        _, out, _ = run("doctor", "--json", "--offline", environment=gpio_chip.environment)
+        holder.communicate(b"\n")
+    told = [f for f in json.loads(out)["findings"] if f["name"].startswith("access.")]
+    assert [f["what"] for f in told if f["name"] in ("access.chip", "access.pins")] == [
+        "the header is gpiochip0 (pinctrl-bcm2711)",
+        "GPIO 17 ([button] pin) is in use by 'lg'",
+        "GPIO 27 ([leds] pin) is free",
+    ]
 
 
 def test_a_report_is_written_where_it_was_wished(
