@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -67,10 +68,18 @@ def test_the_volume_is_set_and_the_muting_ended(sound_card: SoundCard, wanted: i
     assert "no" in server(sound_card, "get-sink-mute", "@DEFAULT_SINK@")
 
 
-def test_a_card_that_is_not_there_is_an_error_and_leaves_nothing_open() -> None:
-    for _ in range(100):  # would run out of what there is of handles
-        with pytest.raises(OSError, match="No such"), AlsaMixer("hw:31"):
-            pass
+def test_a_mixer_is_closed_in_the_end(sound_card: SoundCard) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with AlsaMixer("default") as controls:
+            assert controls
+            assert len(os.listdir("/proc/self/fd")) > before
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_card_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(OSError, match="No such"), AlsaMixer("hw:31"):
+        pass
     assert CardVolume(50, "auto", AlsaMixer).set(31, "") == gain(50)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import threading
@@ -239,6 +240,7 @@ async def test_a_steady_strip_is_written_once() -> None:
         for _ in range(20):
             leds.show(Pattern.IDLE)
             leds.show_mic(is_open=False)
+            await asyncio.sleep(0.001)  # long enough for the thread to write, if it would
         leds.show(Pattern.THINKING)
         await until(lambda: bus.shown[1] == (255, 0, 0))
         assert len(bus.frames) == written + 1
