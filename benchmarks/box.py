@@ -71,6 +71,7 @@ longest_turn_s = 300
 [audio]
 batch_ms = {self.batch_ms}
 volume = 100
+speaker_idle_s = 1
 microphone = "{self.microphone}"
 speaker = "{self.speaker}"
 echo = "half_duplex"

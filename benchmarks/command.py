@@ -8,12 +8,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import device_cost, report, transport_cost, transport_interrupt, transport_start
+from benchmarks import (
+    device_cost,
+    device_latency,
+    device_start,
+    report,
+    transport_cost,
+    transport_interrupt,
+    transport_start,
+)
 from benchmarks.figures import Effort, Figure
 
 ABOUT = "Measure pi_voice on this machine: a table here, and every measurement as JSON."
 FIGURES = {
     "device": device_cost.measure,
+    "waits": device_latency.measure,
+    "boot": device_start.measure,
     "cost": transport_cost.measure,
     "interrupt": transport_interrupt.measure,
     "start": transport_start.measure,

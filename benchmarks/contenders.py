@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from benchmarks.box import BOTH_WAYS, DAEMON, Box, Setup, box
 from benchmarks.clients.pace import FRAME_MS, Job
@@ -29,6 +29,7 @@ class Run:
         mic_ms: For each frame, from its last sample to the service.
         batch_ms: For each message, from its first sample to the service.
         wire_ms: For each piece of a reply, from the service to whoever plays it.
+        sent_mb_min: To the service for each minute of sound, as JSON; 0 if nobody counted.
         ready_ms: From its start to the confirmed settings of a session.
     """
 
@@ -39,6 +40,7 @@ class Run:
     mic_ms: list[float]
     batch_ms: list[float]
     wire_ms: list[float]
+    sent_mb_min: float
     ready_ms: float
 
 
@@ -76,11 +78,12 @@ class Contender:
             mic_ms=mic_ms,
             batch_ms=batch_ms,
             wire_ms=[1000 * (to - at) for to, at in zip(said["heard_s"], went_s, strict=False)],
+            sent_mb_min=await _sent_mb_min(steady, len(mic_ms) * FRAME_MS / 1000),
             ready_ms=1000 * (said["ready_s"] - began_s),
         )
 
 
-FLOOR = Contender("benchmarks.clients.floor_stream")
+FLOOR = Contender("benchmarks.clients.floor_device")
 LAYER = Contender("benchmarks.clients.layer_stream")
 
 
@@ -109,11 +112,12 @@ def ages(came: Came, began_s: float) -> tuple[list[float], list[float]]:
     return mic_ms, batch_ms
 
 
-async def device(steady: Service, job: Job) -> Run:
+async def device(steady: Service, job: Job, encoding: str = "pcm") -> Run:
     """The whole daemon: the button is held, or both talk at once."""
     await steady.ask("forget")
     how = BOTH_WAYS if job.duplex else DAEMON
-    async with box(Setup(steady.url, batch_ms=job.frame_ms, hot=job.duplex, program=how)) as made:
+    setup = Setup(steady.url, batch_ms=job.frame_ms, hot=job.duplex, program=how)
+    async with box(replace(setup, encoding=encoding)) as made:
         await made.told("light", pattern="idle")
         if job.duplex:
             await made.click("talk", 0.3)
@@ -159,5 +163,11 @@ async def _measured(made: Box, steady: Service, job: Job) -> Run:
         mic_ms=mic_ms,
         batch_ms=batch_ms,
         wire_ms=[],
+        sent_mb_min=await _sent_mb_min(steady, len(mic_ms) * FRAME_MS / 1000 or job.for_s),
         ready_ms=1000 * (made.ready_s - made.started_s),
     )
+
+
+async def _sent_mb_min(steady: Service, for_s: float) -> float:
+    sent_bytes: float = await steady.ask("bytes")
+    return sent_bytes / 1e6 * 60 / for_s if for_s else 0.0

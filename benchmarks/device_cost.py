@@ -68,11 +68,10 @@ def _streams(
             )
         )
     usual = done[str(USUAL_MS)]
-    figures.append(
-        Figure(f"context switches, {direction}", "per s", [run.switches_s for run in usual])
-    )
+    switches = [run.switches_s for run in usual]
+    figures.append(Figure(f"context switches, {direction}", "per s", switches))
     if direction == "uplink":
-        return figures + _latencies(done, here, absent)
+        return figures + _bytes(done, here, absent) + _latencies(done, here, absent)
     others = {name: [run.rss_mb for run in done[name]] for name in here}
     rss_mb, threads = [run.rss_mb for run in usual], [float(run.threads) for run in usual]
     figures.append(
@@ -83,6 +82,14 @@ def _streams(
     )  # fmt: skip
     figures.append(Figure("threads, duplex", "", threads, goal=Goal(Of.MOST, 5)))
     return [*figures, *_to_player(done, here, absent)]
+
+
+def _bytes(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
+    """As JSON; a satellite has a protocol of its own, without base64."""
+    others = {name: [run.sent_mb_min for run in done[name] if run.sent_mb_min] for name in here}
+    sent = [run.sent_mb_min for run in done[str(USUAL_MS)]]
+    goal = Goal(Of.MOST, 4.0)
+    return [Figure("bytes up, speech, pcm", "MB per minute", sent, goal=goal, peers=others)]
 
 
 def _latencies(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
@@ -155,6 +162,15 @@ async def _rest(
         for batch_ms in BATCHES_MS
     }
     heard = await rounds(open_runs, effort.of(3, 1))
+    sent = [run.sent_mb_min for run in heard[str(USUAL_MS)]]
+    figures.append(
+        Figure(
+            "bytes up, silence, hands-free", "MB per minute", sent, goal=Goal(Of.MOST, 0.05),
+            cannot=dict.fromkeys(here, NO_VAD),
+        )
+    )  # fmt: skip
+    coded = await device(steady, Job(steady.url, USUAL_MS, 1, duplex=False), "pcmu")
+    figures.append(Figure("bytes up, speech, pcmu", "MB per minute", [coded.sent_mb_min]))
     for batch_ms in BATCHES_MS:
         figures.append(
             Figure(

@@ -60,7 +60,7 @@ async def program(name: str, python: str = sys.executable, **job: Any) -> Any:
         job: Its parameters.
 
     Returns:
-        What it printed.
+        What it printed last.
 
     Raises:
         RuntimeError: It failed; what it wrote to stderr is on ours.
@@ -75,7 +75,7 @@ async def program(name: str, python: str = sys.executable, **job: Any) -> Any:
             await process.wait()
     if process.returncode:
         raise RuntimeError(f"{name} ended with {process.returncode}")
-    return json.loads(out)
+    return json.loads(out.splitlines()[-1])
 
 
 async def pairs(

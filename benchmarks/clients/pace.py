@@ -87,7 +87,8 @@ class Report:
 
     def __init__(self) -> None:
         self.heard_s: list[float] = []
-        self._said: dict[str, Any] = {"cpu_s": 0.0, "began_s": 0.0}
+        self._said: dict[str, Any] = {}
+        self._before_s = self._warm_s = 0.0
 
     def ready(self) -> None:
         """The settings of the session are confirmed."""
@@ -108,18 +109,33 @@ class Report:
         self, send: Callable[[bytes], Awaitable[None]], job: Job, batches: Sequence[bytes]
     ) -> None:
         """Send batches at the pace of a microphone; CPU counts after the warm-up."""
-        begin_s, before_s = time.monotonic(), 0.0
-        for_s = WARM_UP_S if job.idle else WARM_UP_S + job.for_s
         due = iter(batches)
-        async for due_s in ticks(job.frame_ms, for_s):
+        until_s = self.begin(time.monotonic(), job)
+        async for due_s in ticks(job.frame_ms):
+            if due_s > until_s:
+                break
             await send(next(due))
-            if not before_s and due_s >= begin_s + WARM_UP_S:
-                before_s = _cpu_s()
+            self.sent()
         if job.idle:
             await asyncio.sleep(SETTLE_S)
-            before_s = _cpu_s()
+            self._before_s = _cpu_s()
             await asyncio.sleep(job.for_s)
-        self._said |= {"began_s": begin_s, "cpu_s": _cpu_s() - before_s}
+        self.end()
+
+    def begin(self, now_s: float, job: Job) -> float:
+        """The first sample is heard; gives when to stop sending."""
+        self._said["began_s"] = now_s
+        self._warm_s = now_s + WARM_UP_S
+        return self._warm_s + (0.0 if job.idle else job.for_s)
+
+    def sent(self) -> None:
+        """A batch is on its way."""
+        if not self._before_s and time.monotonic() >= self._warm_s:
+            self._before_s = _cpu_s()
+
+    def end(self) -> None:
+        """Nothing is sent any more."""
+        self._said["cpu_s"] = _cpu_s() - self._before_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,17 +141,16 @@ class Microphone(Stream):
 class Speaker(Stream):
     def __init__(self, wanted: dict[str, Any]) -> None:
         super().__init__(wanted)
-        self._silence = bytes(self._samples * 2)
-        self._was_silent = True
+        self._silence = self._before = bytes(self._samples * 2)
 
     def _pass(self, due_s: float) -> None:
         latency_s = self._samples / RATE_HZ
         times = {"current_time": due_s, "output_buffer_dac_time": due_s + latency_s}
         sound, _ = self._callback(None, self._samples, times, 0)
-        silent = sound == self._silence
-        if silent is not self._was_silent:
-            self._was_silent = silent
-            if silent:  # the block before ended it, and its fade is the last that was heard
-                note("silence", at_s=due_s)
-            else:
-                note("sound", at_s=time.monotonic(), number=number_of(sound))
+        silent, was_silent = sound == self._silence, self._before == self._silence
+        if was_silent and not silent:
+            note("sound", at_s=time.monotonic(), number=number_of(sound))
+        elif silent and not was_silent:  # the block before is just about to be heard
+            last_s = len(self._before.rstrip(b"\0")) / BYTES_PER_S
+            note("silence", at_s=due_s + latency_s - self._samples / RATE_HZ + last_s)
+        self._before = sound
