@@ -94,7 +94,7 @@ def report(seen: Seen, ours: frozenset[int]) -> Iterator[str]:
         if capture not in held:
             yield f"{_who(capture)}, another program, captures from {capture.device}."
     if seen.hidden and not seen.kernel_tells:
-        yield f"{len(seen.hidden)} processes of other users could not be seen; look with sudo."
+        yield f"Processes that could not be looked into: {len(seen.hidden)}; root sees most."
 
 
 def _who(capture: Capture) -> str:

@@ -124,7 +124,7 @@ def test_what_could_not_be_seen_is_no_proof(
     assert not seen.is_sure_of(frozenset({BOX}))
     assert list(report(seen, frozenset({BOX}))) == [
         "Nobody can say who captures (process 812 cannot be seen); look with sudo.",
-        "2 processes of other users could not be seen; look with sudo.",
+        "Processes that could not be looked into: 2; root sees most.",
     ]
 
 

@@ -105,6 +105,17 @@ async def test_a_card_that_does_not_close_is_no_proof_of_mute(
     )
 
 
+async def test_a_mute_that_the_disk_does_not_keep_in_time_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control, "EFFECT_S", 0.1)
+    box = StubbornBox(Status("muted", True, "closed", "online", mute_kept=False))
+    assert await box.wishes().fulfil(Request(Verb.MUTE)) == (
+        True,
+        "muted: the microphone is closed; the disk is slow to keep it",
+    )
+
+
 async def test_only_a_hand_at_the_box_unmutes(tmp_path: Path, box: ControlledBox) -> None:
     async with controlled(tmp_path, box), client(tmp_path) as caller:
         await caller.ask(Verb.MUTE)
