@@ -82,7 +82,7 @@ class TimeSync:
 
 def _offset_s() -> float:
     """How far the date is ahead of the clock that nobody sets."""
-    return time.time() - time.monotonic()
+    return time.time() - time.monotonic()  # that the date jumps is what we want to know
 
 
 class _Times(ctypes.Structure):

@@ -20,6 +20,7 @@ from tests.loopback import raw_service
 from tests.until import until
 
 TLS = Path(__file__).parent / "tls"
+TLS_HELLO = b"\x16\x03"  # what a client of TLS begins with
 KEY = "sk-a-secret-that-nobody-shall-see"
 TRUSTED = [*TLS.glob("*.pem"), TLS / "issued" / "authority.pem"]
 
@@ -51,8 +52,10 @@ class Impostor:
                 yield port
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while b"\r\n\r\n" not in self.read and (data := await reader.read(4096)):
+        while data := await reader.read(4096):
             self.read += data
+            if b"\r\n\r\n" in self.read or self.read.startswith(TLS_HELLO):
+                break
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
