@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import os
-import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from random import Random
 
 from pi_voice.core.actions import Pattern
-from pi_voice.hardware.patterns import LIGHTS, parse, rgb, squared
+from pi_voice.hardware.patterns import LIGHTS, parse, rgb
 from tests.rigs.gpio.chip import GpioChip
+from tests.rigs.gpio.program import Program, program
+from tests.rigs.gpio.rhythm import shows
 from tests.until import until
 
 pytest_plugins = ["tests.rigs.gpio.plugin"]
@@ -20,65 +19,7 @@ pytest_plugins = ["tests.rigs.gpio.plugin"]
 BUTTON, LED = 17, 27
 DOWN, UP = False, True  # a button that connects its line to ground
 REST_S = 0.03  # longer than the contacts of the core's buttons bounce
-EARLY_S = 0.05  # the step before was late
-LATE_S = 0.1  # on a busy machine; some later cycle will do
 PATIENCE_MS = 5000  # an asleep box blinks every ten seconds
-
-
-class Program:
-    """A child process on the chip, and what it says."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.said: list[str] = []
-        self._readers = [asyncio.create_task(self._read(pipe)) for pipe in self._pipes()]
-
-    def _pipes(self) -> Iterable[asyncio.StreamReader]:
-        return filter(None, (self.process.stdout, self.process.stderr))
-
-    async def _read(self, pipe: asyncio.StreamReader) -> None:
-        async for line in pipe:
-            self.said.append(line.decode().strip())
-
-    def tell(self, word: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{word}\n".encode())
-
-    def end_input(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-
-    def count(self, words: str) -> int:
-        """How many lines begin with these words."""
-        return sum(f"{line} ".startswith(f"{words} ") for line in self.said)
-
-    async def end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
-        await asyncio.gather(*self._readers)
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-
-
-@contextlib.asynccontextmanager
-async def program(chip: GpioChip, *arguments: str | int) -> AsyncIterator[Program]:
-    """`python ARGUMENTS…` in a process of its own, to whose eyes there is a chip."""
-    pipe = asyncio.subprocess.PIPE
-    words = [str(argument) for argument in arguments]
-    environment = {**os.environ, **chip.environment}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
-    )
-    child = Program(process)
-    try:
-        yield child
-    finally:
-        await child.end()
-
-
-async def says(child: Program, words: str, times: int) -> None:
-    await until(lambda: child.count(words) >= times)
 
 
 @contextlib.asynccontextmanager
@@ -101,35 +42,6 @@ def bouncing(random: Random, *, high: bool) -> list[bool]:
     return [high, *[not high, high] * random.randrange(6)]
 
 
-def cycle(pattern: Pattern) -> list[tuple[bool, float]]:
-    """What a lone light does, from one change to the next: its level, and for how many seconds."""
-    steps = squared(parse(LIGHTS[pattern])).steps
-    while steps[0].level == steps[-1].level:
-        steps = (*steps[1:], steps[0])
-    runs = itertools.groupby(steps, key=lambda step: step.level > 0)
-    return [(is_on, sum(step.ms for step in run) / 1000) for is_on, run in runs]
-
-
-async def keeps(chip: GpioChip, pin: int, pattern: Pattern) -> None:
-    """Wait until the light went through a whole cycle, each step as long as in the table."""
-    planned = cycle(pattern)
-
-    def seen() -> bool:
-        pairs = list(itertools.pairwise(chip.changes(pin)))
-        steps = [(change.high, after.at_s - change.at_s) for change, after in pairs]
-        starts = range(len(steps) - len(planned) + 1)
-        return any(_alike(steps[at : at + len(planned)], planned) for at in starts)
-
-    await until(seen)
-
-
-def _alike(seen: list[tuple[bool, float]], planned: list[tuple[bool, float]]) -> bool:
-    return all(
-        was is is_on and -EARLY_S < took_s - long_s < LATE_S
-        for (was, took_s), (is_on, long_s) in zip(seen, planned, strict=True)
-    )
-
-
 # -- buttons
 
 
@@ -141,7 +53,7 @@ async def test_a_thousand_bouncing_presses_are_a_thousand_presses(gpio_chip: Gpi
                 for pin in pins:
                     levels = bouncing(random, high=high)
                     gpio_chip.drive(pin, *levels, gap_ms=random.uniform(0.1, 2))
-                await says(child, word, presses)
+                await child.says(word, presses)
                 await asyncio.sleep(REST_S)
         await asyncio.sleep(REST_S * 3)  # for any that are too many
     assert [child.count(f"press {pin}") for pin in pins] == [40] * 25
@@ -151,9 +63,9 @@ async def test_a_thousand_bouncing_presses_are_a_thousand_presses(gpio_chip: Gpi
 async def test_a_release_whose_edge_the_kernel_lost_is_found(gpio_chip: GpioChip) -> None:
     async with buttons(gpio_chip, BUTTON) as child:
         gpio_chip.drive(BUTTON, DOWN)
-        await says(child, "press", 1)
+        await child.says("press", 1)
         gpio_chip.drive_unnoticed(BUTTON, high=UP)
-        await says(child, "release", 1)
+        await child.says("release", 1)
 
 
 async def test_a_pin_that_another_program_holds_is_named(gpio_chip: GpioChip) -> None:
@@ -177,7 +89,7 @@ async def test_every_pattern_can_be_read_back_from_its_line(gpio_chip: GpioChip)
         for pin, pattern in enumerate(told):
             child.tell(f"{pin} {pattern}")
         for pin, pattern in enumerate(told):
-            await keeps(gpio_chip, pin, pattern)
+            await shows(gpio_chip, pin, LIGHTS[pattern])
 
 
 async def test_the_only_light_is_steady_while_the_microphone_is_open(gpio_chip: GpioChip) -> None:
@@ -188,7 +100,7 @@ async def test_the_only_light_is_steady_while_the_microphone_is_open(gpio_chip: 
         child.tell(f"{LED} {Pattern.THINKING}")
         await until(lambda: gpio_chip.duty(LED, 0.5) > 0.99)
         child.tell(f"{LED} closed")
-        await keeps(gpio_chip, LED, Pattern.THINKING)
+        await shows(gpio_chip, LED, LIGHTS[Pattern.THINKING])
 
 
 async def test_three_pins_mix_the_colour(gpio_chip: GpioChip) -> None:
