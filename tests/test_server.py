@@ -334,6 +334,7 @@ async def test_a_service_that_relents_forgets_what_it_had_planned() -> None:
     async with EmbeddedService() as service:
         service.refuse(Refusal(503))
         service.plan("session.created", Close(1013))
+        assert service.has_plans
         service.relent()
         async with client(service.url) as me:
             await me.until("session.created")
@@ -346,3 +347,18 @@ async def test_a_session_ends_by_the_calendar_of_the_service() -> None:
         service.calendar = lambda: 5000.0
         async with client(service.url) as me:
             assert (await me.receive())["session"]["expires_at"] == 8600
+
+
+@pytest.mark.virtual
+async def test_a_service_remembers_no_more_than_it_was_told_to() -> None:
+    async with EmbeddedService() as service:
+        service.keep(sessions=2, audio_bytes=100)
+        for _ in range(5):
+            async with client(service.url) as me:
+                await me.push_to_talk()
+                await me.turn(HELLO)
+                await me.turn(HELLO)
+                await me.until("response.done")
+        assert len(service.sessions) <= 3
+        kept = [turn for session in service.sessions for turn in session.turns if turn.pcm]
+        assert len(kept) <= 1

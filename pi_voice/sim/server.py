@@ -67,6 +67,7 @@ class EmbeddedService:
         self._seen: Counter[str] = Counter()
         self._planned: dict[str, list[Deed]] = {}
         self._shelf = Shelf()
+        self._sessions_kept = SESSIONS_KEPT
         self._count = 0
         self._born_s = 0.0
         self._forgotten_bytes = 0
@@ -142,6 +143,16 @@ class EmbeddedService:
         """Do this once, at the next event of this type, whoever sends it."""
         self._planned.setdefault(at, []).append(deed)
 
+    def keep(self, *, sessions: int, audio_bytes: int) -> None:
+        """Remember less than by default, or more: ended sessions, and their newest sound."""
+        self._sessions_kept = sessions
+        self._shelf.limit_bytes = audio_bytes
+
+    @property
+    def has_plans(self) -> bool:
+        """Something that was planned has not happened yet."""
+        return bool(self._planned)
+
     def refuse(self, *refusals: Refusal) -> None:
         """Answer the next attempts to connect with these."""
         self._refusals = itertools.chain(refusals, self._refusals)
@@ -184,7 +195,7 @@ class EmbeddedService:
         session = ServiceSession(names, config, self._script, self._shelf)
         self.sessions.append(session)
         ended = [kept for kept in self.sessions if kept.closed_at_s is not None]
-        if len(self.sessions) > SESSIONS_KEPT and ended:
+        if len(self.sessions) > self._sessions_kept and ended:
             self._forgotten_bytes += ended[0].audio_received_bytes
             self.sessions.remove(ended[0])
         return session

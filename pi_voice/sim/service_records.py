@@ -18,10 +18,14 @@ class Recording:
 
 
 class Shelf:
-    """Keeps the newest recordings of all sessions, up to a bound, and empties the oldest."""
+    """Keeps the newest recordings of all sessions, up to a bound, and empties the oldest.
+
+    Attributes:
+        limit_bytes: The bound.
+    """
 
     def __init__(self, limit_bytes: int = SHELF_BYTES) -> None:
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._size_bytes = 0
         self._recordings: deque[Recording] = deque()
 
@@ -29,7 +33,7 @@ class Shelf:
         recording = Recording(pcm)
         self._recordings.append(recording)
         self._size_bytes += len(pcm)
-        while self._size_bytes > self._limit_bytes and len(self._recordings) > 1:
+        while self._size_bytes > self.limit_bytes and len(self._recordings) > 1:
             oldest = self._recordings.popleft()
             self._size_bytes -= len(oldest.pcm)
             oldest.pcm = b""
