@@ -104,12 +104,12 @@ def test_what_the_service_says_of_itself_is_passed_on(pi: Patient) -> None:
 def test_an_old_version_that_still_runs_is_a_warning(pi: Patient) -> None:
     pi.system.unit()
     pi.system.path("/opt/pi-voice").mkdir(parents=True)
-    pi.system.path("/opt/pi-voice/current").symlink_to("versions/2.0.0")
-    library = "/opt/pi-voice/versions/1.9.0/.venv/lib/python3.11/site-packages/x.so"
-    pi.system.write("/proc/812/maps", f"7f00-7f01 r-xp 00000000 b3:02 1 {library}\n")
+    pi.system.path("/opt/pi-voice/current").symlink_to("versions/2.0.0-a1b2c3d4")
+    python = "/opt/pi-voice/versions/{}/bin/python\0/opt/pi-voice/current/bin/pi-voice\0run\0"
+    pi.system.write("/proc/812/cmdline", python.format("1.9.0"))
     (found,) = unit.version(pi.facts)
-    assert found.what == "version 1.9.0 runs, and 2.0.0 is installed"
-    pi.status = {"version": "2.0.0"}
+    assert found.what == "version 1.9.0 runs, and 2.0.0-a1b2c3d4 is installed"
+    pi.system.write("/proc/812/cmdline", python.format("2.0.0-a1b2c3d4"))
     assert levels(unit.version(pi.facts)) == ["ok"]
 
 

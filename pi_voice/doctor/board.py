@@ -109,7 +109,8 @@ def state(facts: Facts) -> Iterator[Finding]:
             fix += "; if that is not your wish, the card may be worn out: sudo dmesg | grep -i mmc"
         yield warning(STATE, what, fix)
         return
-    if mount is not None and mount.kind in ("overlay", "tmpfs"):
+    forgets = mount is not None and mount.kind in ("overlay", "tmpfs")
+    if forgets:
         what = f"{folder} is kept in memory: mute and volume are forgotten with every power cut"
         yield note(STATE, what, f"Mount a partition of its own at {folder}")
     owner = facts.system.owner(folder)
@@ -120,7 +121,7 @@ def state(facts: Facts) -> Iterator[Finding]:
     elif USER in facts.users and owner != facts.users[USER]:
         fix = f"sudo chown -R {USER}: {folder} && sudo systemctl restart pi-voice"
         yield warning(STATE, f"{folder} does not belong to {USER}, who has to write there", fix)
-    else:
+    elif not forgets:
         yield ok(STATE, f"{folder} can keep what must outlive a power cut")
 
 

@@ -85,16 +85,11 @@ def control(facts: Facts) -> Iterator[Finding]:
 
 def version(facts: Facts) -> Iterator[Finding]:
     """Is it this version that runs? The installer links `current` to one of several."""
-    current = Path(facts.system.link("/opt/pi-voice/current")).name
-    told = facts.box
-    runs = "" if isinstance(told, PiVoiceError) else str(told.get("version", ""))
-    if not runs:
-        maps = facts.system.read(f"/proc/{facts.unit.pid}/maps") if facts.unit.pid else ""
-        found = re.search(r"/opt/pi-voice/versions/([^/\s]+)/", maps)
-        runs = found[1] if found else ""
-    meant = current or __version__
-    if runs and runs != meant:
-        yield warning(VERSION, f"version {runs} runs, and {meant} is installed", RESTART)
+    meant = Path(facts.system.link("/opt/pi-voice/current")).name
+    command = facts.system.read(f"/proc/{facts.unit.pid}/cmdline") if facts.unit.active else ""
+    found = re.match(r"/opt/pi-voice/versions/([^/\0]+)/", command)
+    if found and meant and found[1] != meant:
+        yield warning(VERSION, f"version {found[1]} runs, and {meant} is installed", RESTART)
     else:
         yield ok(VERSION, f"pi-voice {__version__}, Python {facts.system.python()}")
 
