@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import (
+    device_alsa,
     device_cost,
     device_latency,
     device_start,
@@ -23,6 +24,7 @@ ABOUT = "Measure pi_voice on this machine: a table here, and every measurement a
 FIGURES = {
     "device": device_cost.measure,
     "waits": device_latency.measure,
+    "alsa": device_alsa.measure,
     "boot": device_start.measure,
     "cost": transport_cost.measure,
     "interrupt": transport_interrupt.measure,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 
 T = TypeVar("T")
 

@@ -9,8 +9,10 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import sys
 import time
+from array import array
 from collections import deque
 from itertools import count
 from typing import Any
@@ -23,6 +25,7 @@ from benchmarks.services.stdio import answer
 
 AHEAD = 2  # pieces that a player has in hand beside the one that it plays
 REMEMBERED = 10_000
+LOUD = 2000  # of 32768
 APPEND = b'"input_audio_buffer.append"'
 PATH = "/v1/realtime"
 SESSION = {
@@ -77,6 +80,17 @@ class Steady:
         for at_s, message in self._came:
             pcm = base64.b64decode(json.loads(message)["audio"])
             came.append((at_s, number_of(pcm), len(pcm) // FRAME_BYTES))
+        return came
+
+    def bursts(self) -> list[float]:
+        """When a loud message came after quiet ones."""
+        came, was_loud = [], False
+        for at_s, message in self._came:
+            pcm = array("h", base64.b64decode(json.loads(message)["audio"]))
+            is_loud = max(map(abs, pcm)) > LOUD
+            if is_loud and not was_loud:
+                came.append(at_s)
+            was_loud = is_loud
         return came
 
     def pieces(self) -> list[tuple[float, int]]:
@@ -155,6 +169,7 @@ async def _ended(talk: asyncio.Task[None] | None) -> None:
 
 async def main(delta_ms: int) -> None:
     steady = Steady(delta_ms)
+    logging.getLogger("websockets.server").setLevel(logging.CRITICAL)  # clients come and go
     async with serve(
         steady.converse, "127.0.0.1", 0, compression=None, max_size=None, ping_interval=None
     ) as server:
@@ -162,6 +177,7 @@ async def main(delta_ms: int) -> None:
         questions = {
             "frames": steady.frames,
             "pieces": steady.pieces,
+            "bursts": steady.bursts,
             "bytes": steady.size_bytes,
             "forget": steady.forget,
         }
