@@ -70,9 +70,10 @@ def write(facts: Facts, findings: Sequence[Finding], out: Path | None = None) ->
     """
     now = facts.system.now()
     path = out or Path.cwd() / f"pi-voice-report-{now:%Y%m%d-%H%M%S}.txt"
+    made = text(facts, findings)
     try:
         with open(path, "w", encoding="utf-8", opener=_private) as file:
-            file.write(text(facts, findings))
+            file.write(made)
             if "SUDO_UID" in os.environ and os.geteuid() == 0:  # for whoever typed sudo
                 own = int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1"))
                 os.fchown(file.fileno(), *own)

@@ -18,6 +18,8 @@ def kernel(handle: int, request: int, told: bytearray) -> int:
         return 0
     assert request == LINE_INFO
     offset = struct.unpack_from("I", told, 64)[0]
+    if offset >= 54:
+        raise OSError(22, "Invalid argument")
     user, flags = {17: (b"lg", 0b1001), 18: (b"", 1)}.get(offset, (b"stale", 0b0100))
     told[:] = struct.pack("32s32sIIQ176x", b"GPIO", user, offset, 0, flags)
     return 0

@@ -28,7 +28,10 @@ Simple mixer control 'Mic',0
   Mono: Playback 0 [0%] [-34.50dB] [off] Capture {mic} [{mic}%] [23.81dB] [{capture}]
 Simple mixer control 'Mic Boost',0
   Capabilities: cvolume cvolume-joined
-  Mono: Capture 0 [0%] [0.00dB]
+  Mono: Capture 1 [50%] [10.00dB]
+Simple mixer control 'Headset Mic',0
+  Capabilities: pswitch pswitch-joined
+  Mono: Playback [off]
 Simple mixer control 'Auto Gain Control',0
   Capabilities: pswitch pswitch-joined
   Mono: Playback [off]
@@ -76,6 +79,24 @@ def test_a_hat_whose_driver_does_not_load_is_named(pi: Patient) -> None:
     pi.system.write("/boot/firmware/config.txt", text)
     _, found = sound.cards(pi.facts)
     assert found.fix.startswith("config.txt asks for seeed-2mic-voicecard: ")
+
+
+def test_the_service_cannot_use_the_sound_server_of_a_user(pi: Patient) -> None:
+    pi.system.write("/etc/alsa/conf.d/99-pipewire-default.conf")
+    pi.sound.cards = dataclasses.replace(pi.sound.cards, cards=(CardFacts("pulse", "pulse"), USB))
+    assert levels(sound.microphone(pi.facts)) == ["ok"]
+    pi.system.unit()
+    (found,) = sound.microphone(pi.facts)
+    assert (found.level, found.fix) == ("warning", 'Set [audio] microphone = "hw:CARD=Device"')
+
+
+def test_which_card_is_the_default_may_change(pi: Patient) -> None:
+    hdmi = CardFacts("hw:CARD=vc4hdmi", "HDMI", (), (48_000,))
+    pi.sound.cards = dataclasses.replace(pi.sound.cards, cards=(hdmi, USB))
+    assert levels(sound.microphone(pi.facts)) == ["ok"]
+    (found,) = sound.speaker(pi.facts)
+    assert found.level == "note"
+    assert found.fix == 'Set [audio] speaker = "hw:CARD=vc4hdmi" or "hw:CARD=Device"'
 
 
 def test_a_card_that_is_not_there_is_told_in_its_own_words(pi: Patient) -> None:

@@ -14,6 +14,8 @@ from pi_voice.errors import PiVoiceError
 
 CARDS, MIXER, LISTEN = "sound.cards", "sound.mixer", "sound.first_frame"
 SERVERS = ("pipewire", "wireplumber", "pulseaudio", "pulse", "jackd")
+# with these the default of ALSA is the sound server of whoever asks
+SERVED = ("/etc/alsa/conf.d/99-pipewire-default.conf", "/etc/alsa/conf.d/99-pulse.conf")
 SLOW_MS = 400.0  # a talker begins to speak about this long after the press
 FULL_SCALE = 32_768
 BOOT_CONFIGS = ("/boot/firmware/config.txt", "/boot/config.txt")
@@ -72,7 +74,23 @@ def _end(facts: Facts, end: End, failure: Failure) -> Iterator[Finding]:
     elif end.problem:
         yield fault(name, f"{end.direction} {end.wanted!r} {end.problem}", end.fix, failure)
     else:
-        yield ok(name, f"{end.direction} {end.wanted!r} can be used")
+        yield _usable(facts, end)
+
+
+def _usable(facts: Facts, end: End) -> Finding:
+    """A name that works for whoever asks may not work for the service, or not after a restart."""
+    name, what = f"sound.{end.direction}", f"{end.direction} {end.wanted!r} can be used"
+    hears = end.direction == "microphone"
+    able = [c for c in facts.survey.cards if (c.microphone_hz if hears else c.speaker_hz)]
+    cards = [f'"{card.config}"' for card in able if card.config.startswith(("hw:", "usb:"))]
+    fix = f"Set [audio] {end.direction} = {' or '.join(cards) or 'a card of: pi-voice devices'}"
+    served = any(facts.system.exists(file) for file in SERVED)
+    if facts.unit.known and (end.wanted in SERVERS or (end.wanted == "default" and served)):
+        fact = f"{what} by {facts.me}, but the service has no sound server of its own"
+        return warning(name, fact, fix)
+    if end.wanted == "default" and len(cards) > 1:
+        return note(name, f"{what}, but another card may be the default after a restart", fix)
+    return ok(name, what)
 
 
 def _share(facts: Facts, end: End) -> str:
