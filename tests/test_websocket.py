@@ -11,12 +11,13 @@ import sys
 import threading
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from pi_voice.errors import LinkError, LocalLinkError, RemoteLinkError
@@ -424,6 +425,32 @@ async def test_a_message_of_sixteen_megabytes_is_taken() -> None:
     async with service(handler) as url, connected(url) as socket:
         [message] = await messages(socket)
         assert len(message) == 16 << 20
+
+
+async def test_an_oversized_message_ends_the_connection() -> None:
+    async def handler(there: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            await there.send("x" * (64 << 20))
+
+    async with service(handler) as url, connected(url) as socket:
+        assert await messages(socket) == []
+        assert socket.closing is not None
+        assert "more than 16 MiB in one message" in socket.closing.detail
+
+
+async def test_fragments_without_end_end_the_connection() -> None:
+    async def fragments() -> AsyncIterator[str]:
+        while True:
+            yield "x" * (1 << 18)
+
+    async def handler(there: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            await there.send(fragments())
+
+    async with service(handler) as url, connected(url) as socket:
+        assert await messages(socket) == []
+        assert socket.closing is not None
+        assert "more than 16 MiB in one message" in socket.closing.detail
 
 
 async def test_what_the_network_does_not_take_waits_and_the_oldest_sound_is_dropped() -> None:

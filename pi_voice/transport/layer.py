@@ -157,7 +157,7 @@ class WebSocketTransport(EventEmitter, Talk):
         await self._supervisor.drain()
 
     def retry_now(self) -> None:
-        """The network changed: do not wait out the pause before the next attempt."""
+        """The network changed: do not wait out a pause, and do not trust what seems to live."""
         self._supervisor.retry_now()
 
     # -- what is the case

@@ -156,7 +156,7 @@ class ServiceLink:
         self._transport.playback.played_until(*part_of(item_id), played_ms)
 
     def link_up(self) -> None:
-        """The network is back: do not wait out the pause before the next attempt."""
+        """The network or the clock changed: do not wait out a pause, trust no old connection."""
         self._hurry.set()
         self._transport.retry_now()
 

@@ -148,8 +148,10 @@ class Supervisor:
             await self._performer.socket.drain()
 
     def retry_now(self) -> None:
-        """The network changed: do not wait out the pause before the next attempt."""
+        """The network changed: do not wait out a pause, and do not trust what seems to live."""
         self._hurry.set()
+        if self._performer.socket is not None:
+            self._performer.socket.probe()
 
     async def _live(self, plan: Plan, ready: asyncio.Future[None]) -> None:
         loss = await self._session(plan, ready)

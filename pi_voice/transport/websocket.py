@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 LOOKUP_S = 5.0  # what the system's resolver spends on a dead name server before the next one
 REMEMBER_S = 24 * 3600.0
+LOGGED_CHARS = 300  # a gateway's page of an error is long, and says nothing
 LARGE_BYTES = 65_536
 SLOWEST_BYTES_S = 16_000  # a picture may take its time, but not for ever
 
@@ -108,6 +109,10 @@ class Socket:
     def silent_s(self) -> float:
         """Since when not one byte came from the service, pongs included."""
         return asyncio.get_running_loop().time() - self._wire.heard_at
+
+    def probe(self) -> None:
+        """The network changed: find out soon whether the connection still lives."""
+        self._watch.activity()
 
     def send(self, text: bytes, *, audio_ms: float = 0.0) -> None:
         """Send or queue one text message; returns at once.
@@ -230,7 +235,7 @@ class Dialer:
                     **options,
                 )
         except (OSError, WebSocketException) as error:
-            logger.debug("! %s: %s", target.where, hidden(repr(error)))
+            logger.debug("! %s: %s", target.where, hidden(repr(error))[:LOGGED_CHARS])
             if isinstance(error, TimeoutError) and target.host in self._lookups:
                 raise refusal(_no_name_service(), target.where) from None
             raise refusal(error, target.where) from None  # its text could repeat the key
