@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from pi_voice import cli
 from pi_voice.audio.cards import Direction
@@ -143,6 +147,30 @@ def test_nobody_at_the_address_is_no_network() -> None:
     assert refusal is not None
     assert refusal.failure is Failure.NO_NETWORK
     assert refusal.reason == "nothing listens at 127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failure"),
+    [
+        (401, "", Failure.KEY_REFUSED),
+        (503, "", Failure.SERVICE_DOWN),
+        (429, '{"error": {"code": "insufficient_quota"}}', Failure.QUOTA_SPENT),
+    ],
+)
+async def test_a_service_that_refuses_is_told_by_its_reason(
+    status: int, body: str, failure: Failure
+) -> None:
+    async def never(connection: ServerConnection) -> None:
+        raise AssertionError("it was let in")
+
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(HTTPStatus(status), body)
+
+    async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        refusal = await asyncio.to_thread(try_service, parse(f'[service]\nurl = "{url}"\n'))
+    assert refusal is not None
+    assert refusal.failure is failure
 
 
 def test_a_key_that_is_missing_is_told_as_such(tmp_path: Path) -> None:

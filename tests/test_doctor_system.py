@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
@@ -14,6 +15,9 @@ import pytest
 from pi_voice.doctor.system import System
 
 REAL = System()
+PATIENCE_S = 30.0
+NAME = "service.example"  # in the certificates of the tests
+TLS = Path(__file__).parent / "tls"
 
 
 def test_what_is_missing_is_empty(tmp_path: Path) -> None:
@@ -111,3 +115,39 @@ def greet(door: socket.socket, words: bytes) -> None:
     with visitor:
         visitor.recv(4096)
         visitor.sendall(words)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "code"), [("good", 0), ("future", 9), ("expired", 10), ("other", 62)]
+)
+def test_a_certificate_is_judged_by_the_reason_of_its_refusal(
+    certificate: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "trusted.pem"
+    bundle.write_text("".join(path.read_text() for path in TLS.glob("*.pem")))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / f"{certificate}.pem")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(PATIENCE_S)
+        service = threading.Thread(target=shake_hands, args=[door, context])
+        service.start()
+        here = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", door.getsockname())]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: here)
+        assert judged(NAME, 443) == code
+        service.join()
+
+
+def judged(host: str, port: int) -> int:
+    """What OpenSSL calls its refusal; 0 if there was none."""
+    try:
+        assert REAL.handshake(host, port).startswith("TLSv1.")
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_code
+    return 0
+
+
+def shake_hands(door: socket.socket, context: ssl.SSLContext) -> None:
+    visitor, _ = door.accept()
+    with visitor, contextlib.suppress(OSError), context.wrap_socket(visitor, server_side=True):
+        pass

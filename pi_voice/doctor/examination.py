@@ -131,7 +131,7 @@ class _Child:
     def __init__(self, group: Group, facts: Facts) -> None:
         self.group = group
         self.findings: list[Finding] = []
-        self._at = ""  # the check that runs
+        self._at = "start"  # the check that runs; "" when all have run
         self._rest = b""
         self.pipe, inner = os.pipe()
         with warnings.catch_warnings():
@@ -174,15 +174,13 @@ class _Child:
         os.close(self.pipe)
 
     def _spoiled(self, fact: str) -> None:
-        name = f"{self.group.name}.{self._at or 'start'}"
-        self.findings.append(warning(name, f"the check {fact}", SPOILED))
+        self.findings.append(warning(f"{self.group.name}.{self._at}", f"the check {fact}", SPOILED))
 
 
 def _be_the_child(group: Group, facts: Facts, pipe: int) -> None:
     """Never returns."""
     try:
         os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for ours in (0, 1, 2):  # libraries of cards and pins write where they like
             os.dup2(nowhere, ours)
