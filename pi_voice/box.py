@@ -35,12 +35,8 @@ def run(settings: Settings) -> None:
     for notice in notices(settings):
         logger.warning("%s", notice)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
+    with journal.keeping():
         asyncio.run(_run(settings, journal))
-    except BaseException as fault:
-        logger.error("%s: %s", type(fault).__name__, fault)
-        journal.keep()
-        raise
 
 
 async def _run(settings: Settings, journal: Journal) -> None:
@@ -51,7 +47,7 @@ async def _run(settings: Settings, journal: Journal) -> None:
         daemon = Daemon(build.device(settings), parts)
         watched = Watched(settings, daemon, memory)
         if settings.control.enabled:
-            await stack.enter_async_context(control(settings, watched, journal))
+            daemon.beside.append(control(settings, watched, journal))
         logger.info(
             "ready: %s, microphone %r, speaker %r, service %r",
             settings.activation.mode,
@@ -115,7 +111,7 @@ def control(settings: Settings, watched: Watched, journal: Journal) -> ControlSe
     """The socket behind pi-voice status, mute, say and the others."""
     loop = asyncio.get_running_loop()
     access = Access(
-        ask=watched.daemon.post,
+        ask=watched.daemon.ask,
         status=lambda: watched.overview.status(loop.time()),
         logs=journal.lines,
         last_run=lambda: last_run(settings.device.state_dir),

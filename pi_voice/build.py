@@ -28,12 +28,14 @@ from pi_voice.frames import AudioFormat
 from pi_voice.hardware.absent import NoButton
 from pi_voice.hardware.gpio import ButtonLine, GpioButton
 from pi_voice.hardware.patterns import LIGHTS
+from pi_voice.netlink import Netlink
 from pi_voice.ports import Button
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.sim.speaker import SimSpeaker
 from pi_voice.state import Memory
+from pi_voice.timesync import TimeSync
 from pi_voice.transport import WebSocketTransport
 from pi_voice.transport.auth import ApiKey, TokenCommand, TokenUrl
 from pi_voice.transport.link import ServiceLink
@@ -173,6 +175,7 @@ def hardware(settings: Settings, url: str, memory: Memory) -> Parts:
         link=ServiceLink(link_settings(settings, url)),
         sounds=sounds(settings),
         memory=memory,
+        surroundings=(Netlink(), TimeSync()),
     )
 
 

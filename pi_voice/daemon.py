@@ -64,12 +64,14 @@ class Daemon:
         device: Decides.
         parts: What it drives.
         watchers: See every step, in this order.
+        beside: Opened once the device has decided its first step, so that nobody asks it before.
     """
 
     def __init__(self, device: Device, parts: Parts, *watchers: Watcher) -> None:
         self.device = device
         self.parts = parts
         self.watchers = list(watchers)
+        self.beside: list[contextlib.AbstractAsyncContextManager[object]] = []
         self._inbox: deque[Event] = deque()
         self._stepping = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -93,6 +95,8 @@ class Daemon:
                 await stack.enter_async_context(part)
             stack.callback(self._stop_timers)
             self.post(Started(parts.memory.muted))
+            for beside in self.beside:
+                await stack.enter_async_context(beside)
             on_ready()
             try:
                 await self._pump_all()
@@ -103,6 +107,14 @@ class Daemon:
         """Silence at once, then let `run` return."""
         self.parts.speaker.stop()
         self._stopped.set()
+
+    def ask(self, event: Event) -> None:
+        """Take an event from a callback: a fault of ours ends the daemon, not the caller."""
+        try:
+            self.post(event)
+        except Exception as fault:  # noqa: BLE001  # nobody but the caller would hear of it
+            self._fault = fault
+            self._stopped.set()
 
     def post(self, event: Event) -> None:
         """Take an event into the inbox; every step runs to its end before the next begins."""
@@ -200,11 +212,7 @@ class Daemon:
 
     def _fire(self, name: str) -> None:
         del self._timers[name]
-        try:
-            self.post(TimerFired(name))
-        except Exception as fault:  # noqa: BLE001  # a callback: nobody but the loop would hear of it
-            self._fault = fault
-            self._stopped.set()
+        self.ask(TimerFired(name))
 
     def _stop_timer(self, action: do.StopTimer) -> None:
         timer = self._timers.pop(action.name, None)

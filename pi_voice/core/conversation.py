@@ -242,7 +242,7 @@ class Conversation:
     # -- the reply
 
     def on_reply_started(self, event: ev.ReplyStarted) -> Iterator[Action]:
-        if self.turn in USER or self.reach.connection is Connection.ASLEEP:
+        if self.turn in USER or not self.reach.is_online:
             self._replies.refuse(event.reply_id)
             yield do.CancelReply()
             return
@@ -252,7 +252,9 @@ class Conversation:
         self._replies.begin(event.reply_id)
 
     def on_reply_audio(self, event: ev.ReplyAudio) -> Iterator[Action]:
-        if self.turn in USER or not self._replies.admits(event.reply_id):
+        if self.turn in USER or not self.reach.is_online:
+            return
+        if not self._replies.admits(event.reply_id):
             return
         if not self._replies.add(event.item_id, self._rules.wire.duration_ms(len(event.pcm))):
             return

@@ -14,6 +14,7 @@ from pi_voice.core.buttons import Asked, Bindings, Buttons, Hands, MuteSwitched
 from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversation
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Stuck
+from pi_voice.core.handle import Handle
 from pi_voice.core.mute import Mute
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Condition, Mic, Turn, pattern
@@ -43,8 +44,7 @@ class Device:
         self._activation = activation
         self._conversation = Conversation(self._rules)
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
-        self._mic = Mic.CLOSED
-        self._mic_wanted = False
+        self._handle = Handle()
         self._speaker_lost = False
         self._to_say = ""
         self._waits_to_sleep = False
@@ -92,8 +92,8 @@ class Device:
 
     @property
     def microphone(self) -> Mic:
-        """What became of the capture handle; a wish that is not granted yet counts as open."""
-        return Mic.OPEN if self._mic is Mic.CLOSED and self._mic_wanted else self._mic
+        """What became of the capture handle; open while nobody can promise otherwise."""
+        return Mic.OPEN if self._handle.may_be_open else self._handle.mic
 
     @property
     def turn(self) -> Turn:
@@ -107,7 +107,7 @@ class Device:
         return Condition(
             self.turn,
             reach.connection,
-            self._mic,
+            self._handle.mic,
             muted=self.muted,
             trouble=reach.trouble,
             speaker_lost=self._speaker_lost,
@@ -236,7 +236,7 @@ class Device:
         if self.turn is not Turn.LISTENING:
             yield from self._conversation.open(self._pre_roll, held_back=held_back)
             self._pre_roll.clear()
-            if self._mic is Mic.LOST and self._mic_wanted:
+            if self._handle.is_lost and self._handle.wanted:
                 yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def _talk_hands_free(self) -> Iterator[Action]:
@@ -252,7 +252,7 @@ class Device:
     def _status(self) -> Sound:
         if self.muted:
             return Sound.MUTED
-        if self._mic is Mic.LOST:
+        if self._handle.is_lost:
             return Sound.NO_MICROPHONE
         if self._speaker_lost:
             return Sound.NO_SPEAKER
@@ -264,7 +264,7 @@ class Device:
     # -- the microphone
 
     def _on_heard(self, event: ev.MicHeard) -> Iterator[Action]:
-        if not self._mic_wanted:
+        if not self._handle.wanted:
             return
         for frame in event.frames:
             wish = self._activation.gate(frame, self.turn)
@@ -279,18 +279,17 @@ class Device:
         yield from self._conversation.stream(event.frames)
 
     def _on_mic_opened(self, event: ev.MicOpened) -> Iterator[Action]:
-        self._mic = Mic.OPEN
+        self._handle.opened()
         self._pre_roll.clear()
         yield do.ShowMic(is_open=True)
 
     def _on_mic_closed(self, event: ev.MicClosed) -> Iterator[Action]:
-        if self._mic is Mic.OPEN:
-            self._mic = Mic.CLOSED
+        self._handle.closed()
         self._pre_roll.clear()
         yield do.ShowMic(is_open=False)
 
     def _on_mic_lost(self, event: ev.MicLost) -> Iterator[Action]:
-        self._mic = Mic.LOST
+        self._handle.lost()
         self._pre_roll.clear()
         yield do.ShowMic(is_open=False)
         yield from self._conversation.lose_microphone()
@@ -322,11 +321,9 @@ class Device:
     def _settle(self) -> Iterator[Action]:
         """The handle and the light follow from the state; say only what changed."""
         in_turn = self.turn in USER
-        looked_for = self._mic is Mic.LOST  # so that the light tells when it is back
+        looked_for = self._handle.is_lost  # so that the light tells when it is back
         wanted = not self.muted and (in_turn or looked_for or self._activation.keeps_open)
-        if wanted is not self._mic_wanted:
-            self._mic_wanted = wanted
-            yield do.OpenMic() if wanted else do.CloseMic()
+        yield from self._handle.want(wanted)
         online = self._conversation.reach.is_online
         if self._to_say and online and not in_turn:
             yield do.PrepareSpeaker()

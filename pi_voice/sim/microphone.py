@@ -98,7 +98,7 @@ class SimMicrophone(Card):
         self._to_lose = 0
         self._lost = False
         self._wanted = False
-        self._closing = False
+        self._closings = 0
         self._complaint: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -117,7 +117,7 @@ class SimMicrophone(Card):
 
     def close(self) -> None:
         self._wanted = False
-        self._closing = True
+        self._closings += 1
         self._changed.set()
         self._mailbox.clear()
 
@@ -201,24 +201,25 @@ class SimMicrophone(Card):
             self._confirm_close()
 
     def _confirm_close(self) -> bool:
-        closing, self._closing = self._closing, False
-        if closing:
+        closings, self._closings = self._closings, 0
+        if closings:
             self._complaint = None
+        for _ in range(closings):
             self._mailbox.post(MicClosed())
-        return closing
+        return bool(closings)
 
     async def _deliver(self) -> None:
         """Deliver batch by batch until the handle is closed, or the card is gone for a while."""
         first = self.clock.count(self._loop.time())
         batches = 0
-        while not self._dead and not self._closing:
+        while not self._dead and not self._closings:
             over = await self.changes(self.clock.time_s(first + self._batch))
-            if not (over or self._dead or self._closing):
+            if not (over or self._dead or self._closings):
                 batches += 1
                 self._deliver_batch(first, batches)
                 first += self._batch
         notice_s = self._loop.time() + NOTICE_MS / 1000
-        while not self._closing and await self.changes(notice_s):
+        while not self._closings and await self.changes(notice_s):
             pass
 
     def _deliver_batch(self, first: int, number: int) -> None:
