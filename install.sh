@@ -85,7 +85,10 @@ packages_for() {
     fi
     [[ $1 == test ]] || return 0
     printf '%s\n' libasound2-plugins alsa-utils pulseaudio-utils espeak-ng
+    command -v gcc >/dev/null || printf '%s\n' gcc libc6-dev
     command -v shellcheck >/dev/null || say shellcheck
+    # a whole system in a box needs root
+    [[ $(id -u) != 0 ]] || printf '%s\n' systemd-container mmdebstrap procps
     command -v systemd-analyze >/dev/null || say systemd
     # PulseAudio would push PipeWire out: beside it the sound test unpacks its own copy
     installed pipewire-alsa || installed pipewire-pulse || say pulseaudio

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from pi_voice.installer.machine import SERVICE, VERSIONS, InstallError, Machine
+from pi_voice.installer.machine import SERVICE, STATE, USER, VERSIONS, InstallError, Machine
 
 WATCH_S = 3.0  # a version that dies at its first frame has said READY before
 CAPTURE_S = 20.0  # a microphone on a slow bus opens within seconds
@@ -41,9 +41,9 @@ class Started:
         machine.call("systemctl", "daemon-reload")
         if not machine.holds("systemctl", "restart", SERVICE):  # returns when it is ready
             raise InstallError(f"version {self.version} does not start: {_last_words(machine)}")
-        process = _main_process(machine)
+        process = _show(machine, "MainPID")
         time.sleep(self.watch_s)
-        if _main_process(machine) != process:
+        if _show(machine, "MainPID") != process:
             raise InstallError(f"version {self.version} does not live: {_last_words(machine)}")
         if heard:
             self._wait_until_it_hears(machine)
@@ -62,11 +62,13 @@ def deafness(machine: Machine, version: str) -> str:
     An open microphone is taken at the service's word; a closed one is opened once to try it,
     unless the owner muted it.
     """
-    program = str(machine.at(f"{VERSIONS}/{version}/bin/pi-voice"))
-    status = _told(machine, program, "status", "--json")
+    # with the rights of the service, and without a trace in the home of root
+    user = ("runuser", "-u", USER, "--", "env", f"HOME={STATE}")
+    program = (*user, str(machine.at(f"{VERSIONS}/{version}/bin/pi-voice")))
+    status = _told(machine, *program, "status", "--json")
     if status.get("microphone") == "lost":
         return str(status.get("microphone_reason") or "the microphone is lost")
-    for finding in _told(machine, program, "doctor", "--offline", "--json").get("findings", []):
+    for finding in _told(machine, *program, "doctor", "--offline", "--json").get("findings", []):
         if finding.get("failure") == "no_microphone":
             return str(finding.get("what"))
     return ""
@@ -82,11 +84,12 @@ def _told(machine: Machine, *words: str) -> dict[str, Any]:
     return told
 
 
-def _main_process(machine: Machine) -> str:
-    return machine.ask("systemctl", "show", "-P", "MainPID", SERVICE)[1].strip()
+def _show(machine: Machine, name: str) -> str:
+    return machine.ask("systemctl", "show", "-P", name, SERVICE)[1].strip()
 
 
 def _last_words(machine: Machine) -> str:
     """The last thing that the service said, or where to read what it said."""
-    _, said = machine.ask("journalctl", "-u", SERVICE, "-t", "pi-voice", "-n", "1", "-o", "cat")
+    process = f"_PID={_show(machine, 'ExecMainPID')}"
+    _, said = machine.ask("journalctl", "-u", SERVICE, process, "-n", "1", "-o", "cat", "-q")
     return said.strip() or "see journalctl -u pi-voice"

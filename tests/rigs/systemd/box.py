@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -19,7 +20,6 @@ from tests.rigs.systemd.image import Missing
 START_S = 60.0  # it takes half a second; a machine under load gets there
 STOP_S = 20.0
 PR_SET_PDEATHSIG = 1  # prctl(2): die with whoever started it, even if that was killed
-SIGRTMIN_HALT = signal.SIGRTMIN + 3  # systemd(1): shut down, without starting units for it
 # what pip needs to reach its packages as it does outside
 PASSED_ON = ("PIP_CERT", "PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "SSL_CERT_FILE")
 FILES_PASSED_ON = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/hosts")
@@ -74,8 +74,8 @@ class Box:
     def __exit__(self, *_: object) -> None:
         process, self._process = self._process, None
         if process is not None:
-            if self._leader:
-                os.kill(self._leader, SIGRTMIN_HALT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._leader or process.pid, signal.SIGKILL)  # all inside dies with it
             try:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:

@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pi_voice.installer.release import in_checkout
 from tests.rigs.systemd import image
 from tests.rigs.systemd.box import Box, Options
+from tests.rigs.systemd.checkout import WHEELS, install, with_wheels
 from tests.rigs.systemd.image import Image
-
-CHECKOUT = "/checkout"
-WHEELS = "/wheels"
-# pip takes what was fetched before; a box has no network
-PIP = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": WHEELS}
 
 
 @pytest.fixture(scope="session")
@@ -56,21 +51,6 @@ def systemd_box(installed_image: Image) -> Iterator[Box]:
     with Box(installed_image.layers) as box:
         box.wait_for("ActiveState", "active")
         yield box
-
-
-def with_wheels(image: Image, *binds: str) -> Options:
-    return Options(binds=(f"{image.wheels}:{WHEELS}", *binds))
-
-
-def install(box: Box, *words: str) -> str:
-    """Run install.sh on a copy of this checkout; what it said."""
-    put_checkout(box)
-    return box.run(f"{CHECKOUT}/install.sh", *words, environment=PIP)
-
-
-def put_checkout(box: Box) -> None:
-    if not box.at(CHECKOUT).exists():
-        in_checkout(image.ROOT).copy_to(box.at(CHECKOUT))
 
 
 def _wheels(root: Path) -> Path:
