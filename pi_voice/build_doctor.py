@@ -98,6 +98,7 @@ def question(wishes: Wishes) -> Question:
         config=path,
         settings=settings,
         sound=Cards(settings),
+        rehearse=lambda: rehearse(settings),
         try_service=lambda: try_service(settings),
         ask_box=ask_box,
         muted=lambda: kept_muted(settings.device.state_dir),
@@ -116,6 +117,19 @@ def kept_muted(folder: Path) -> bool:
     except OSError:  # the folder of another user
         return True
     return facts is None or facts.get("muted") is True
+
+
+def rehearse(settings: Settings) -> None:
+    """Make every part without opening it.
+
+    Raises:
+        PiVoiceError: A driver or a library is missing.
+    """
+    try:
+        from pi_voice import build
+    except ImportError as error:
+        raise ConfigError(f"a library is missing ({error}); run ./install.sh again") from error
+    build.rehearse(settings)
 
 
 def try_service(settings: Settings) -> Refusal | None:

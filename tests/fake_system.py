@@ -147,8 +147,13 @@ class Patient:
         self.notices: tuple[str, ...] = ()
         self.offline = False
         self.muted = False
+        self.part: PiVoiceError | None = None
         self.refusal: Refusal | None = None
         self.status: Mapping[str, object] | PiVoiceError = PiVoiceError("nobody answers. Start it")
+
+    def rehearse(self) -> None:
+        if self.part is not None:
+            raise self.part
 
     def ask_box(self) -> Mapping[str, object]:
         if isinstance(self.status, PiVoiceError):
@@ -161,6 +166,7 @@ class Patient:
             Path("/etc/pi-voice/config.toml"),
             self.settings,
             self.sound,
+            self.rehearse,
             lambda: self.refusal,
             self.ask_box,
             lambda: self.muted,

@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 from pi_voice import cli
 from pi_voice.audio.cards import Direction
 from pi_voice.audio.inventory import Inventory, Pcm
-from pi_voice.build_doctor import Cards, Wishes, end_of, kept_muted, question, try_service
+from pi_voice.build_doctor import Cards, Wishes, end_of, kept_muted, question, rehearse, try_service
 from pi_voice.config import Settings, parse
 from pi_voice.core.failures import Failure
 from pi_voice.doctor.facts import End, Refusal
@@ -136,6 +136,12 @@ def test_mute_is_read_from_the_disk(tmp_path: Path) -> None:
     assert kept_muted(tmp_path)
     (tmp_path / "state").write_text("torn")
     assert kept_muted(tmp_path)
+
+
+def test_a_driver_that_is_missing_is_found_without_opening_anything() -> None:
+    rehearse(Settings())
+    with pytest.raises(PiVoiceError, match="no_such_leds"):
+        rehearse(parse('[leds]\ndriver = "no_such_leds:Torch"\n'))
 
 
 def test_the_parrot_inside_refuses_nobody() -> None:

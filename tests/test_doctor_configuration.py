@@ -8,6 +8,7 @@ import pytest
 from pi_voice.config import parse
 from pi_voice.core.failures import Failure
 from pi_voice.doctor import configuration
+from pi_voice.errors import ConfigError, LinkError
 from tests.fake_system import Patient, levels, words
 
 KEY = Path("/etc/pi-voice/api_key")
@@ -24,11 +25,28 @@ def test_every_problem_of_the_file_is_a_finding_with_its_fix(pi: Patient) -> Non
         "config.toml: [audio] unknown key 'mic' (line 2); did you mean 'microphone'?",
         "config.toml: nonsense",
     )
-    first, second = configuration.file(pi.facts)
+    first, second, _ = configuration.file(pi.facts)
     assert first.what == "config.toml: [audio] unknown key 'mic' (line 2)"
     assert first.fix == "did you mean 'microphone'?"
     assert first.failure is Failure.MISCONFIGURED
     assert second.fix == "pi-voice config check --config /etc/pi-voice/config.toml"
+
+
+def test_a_part_that_cannot_be_made_is_a_failure(pi: Patient) -> None:
+    assert levels(configuration.parts(pi.facts)) == ["ok"]
+    pi.part = ConfigError("[leds] driver: there is no module 'x'; put x.py there")
+    (found,) = configuration.parts(pi.facts)
+    assert (found.what, found.fix) == ("[leds] driver: there is no module 'x'", "put x.py there")
+    pi.part = ConfigError("nonsense")
+    (found,) = configuration.parts(pi.facts)
+    assert (found.what, found.failure) == ("nonsense", Failure.MISCONFIGURED)
+
+
+def test_a_part_that_only_lacks_the_key_is_left_to_its_check(pi: Patient) -> None:
+    pi.part = LinkError("there is no key")
+    assert words(configuration.parts(pi.facts)) == []
+    pi.problems = ("config.toml: nonsense",)
+    assert words(configuration.parts(pi.facts)) == []
 
 
 def test_what_has_no_effect_is_a_note(pi: Patient) -> None:

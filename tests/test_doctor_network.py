@@ -190,5 +190,5 @@ def test_a_service_on_this_machine_needs_no_name(pi: Patient) -> None:
 
 
 def test_a_configuration_that_cannot_be_used_is_not_tried(pi: Patient) -> None:
-    pi.problems = ("config.toml: nonsense",)
+    pi.settings, pi.problems = parse(""), ("config.toml: nonsense",)
     assert words(network.service(pi.facts)) == []

@@ -8,8 +8,9 @@ from pi_voice.config.checks import EMBEDDED
 from pi_voice.core.failures import Failure
 from pi_voice.doctor.facts import Facts
 from pi_voice.doctor.findings import Finding, fault, note, ok, warning
+from pi_voice.errors import LinkError, PiVoiceError
 
-FILE, KEY = "configuration.file", "configuration.key"
+FILE, PARTS, KEY = "configuration.file", "configuration.parts", "configuration.key"
 
 
 def file(facts: Facts) -> Iterator[Finding]:
@@ -27,12 +28,29 @@ def file(facts: Facts) -> Iterator[Finding]:
             fix if parted else check,
             Failure.MISCONFIGURED,
         )
+    if question.problems:
+        yield note(FILE, "until that is mended, everything below was examined with the defaults")
     for notice in question.notices:
         yield note(FILE, notice, f"Remove the line from {question.config}")
     if not question.problems:
         there = facts.system.exists(question.config)
         what = f"{question.config} is fine" if there else f"no {question.config}: the defaults hold"
         yield ok(FILE, what)
+
+
+def parts(facts: Facts) -> Iterator[Finding]:
+    """Are the drivers there, also the owner's own, and the libraries that they need?"""
+    if facts.question.problems:
+        return
+    try:
+        facts.question.rehearse()
+    except LinkError:
+        return  # the key, which has a check of its own
+    except PiVoiceError as error:
+        fact, _, fix = str(error).rpartition("; ")
+        yield fault(PARTS, fact or fix, fix if fact else "", Failure.MISCONFIGURED)
+    else:
+        yield ok(PARTS, "every part that is configured can be made")
 
 
 def key(facts: Facts) -> Iterator[Finding]:

@@ -48,6 +48,7 @@ class Group:
 
 GROUPS = (
     Group("configuration", QUICK_S, (configuration.file, configuration.key)),
+    Group("configuration", PATIENT_S, (configuration.parts,)),
     Group(
         "sound",
         PATIENT_S,

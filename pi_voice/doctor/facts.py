@@ -131,12 +131,14 @@ class Question:
         muted: What is kept on disk for the next start; True where that cannot be read.
         sound: The cards.
         ask_box: The status of the running service; raises PiVoiceError where there is none.
+        rehearse: Makes every part without opening it; raises PiVoiceError if one cannot be made.
         try_service: Opens one session and closes it; says why if that fails.
     """
 
     config: Path
     settings: Settings
     sound: Sound
+    rehearse: Callable[[], None]
     try_service: Callable[[], Refusal | None]
     ask_box: Callable[[], Mapping[str, object]]
     muted: Callable[[], bool]

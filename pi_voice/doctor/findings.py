@@ -30,7 +30,6 @@ EXIT_CODES: Mapping[Level, int] = {
     Level.WARNING: 1,
     Level.FAILURE: 2,
 }
-RUN = "Run: "  # before the command in the sentences of errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +80,22 @@ def ok(name: str, what: str) -> Finding:
 
 
 def note(name: str, what: str, fix: str = "") -> Finding:
-    return Finding(Level.NOTE, name, what, fix.removeprefix(RUN))
+    return Finding(Level.NOTE, name, what, _command(fix))
 
 
 def warning(name: str, what: str, fix: str = "") -> Finding:
-    return Finding(Level.WARNING, name, what, fix.removeprefix(RUN))
+    return Finding(Level.WARNING, name, what, _command(fix))
 
 
 def fault(name: str, what: str, fix: str = "", failure: Failure | None = None) -> Finding:
     """Something that keeps the box from working; the fix of its failure, if no better is known."""
     known = HINTS[failure].fix if failure else ""
-    return Finding(Level.FAILURE, name, what, fix.removeprefix(RUN) or known, failure)
+    return Finding(Level.FAILURE, name, what, _command(fix) or known, failure)
+
+
+def _command(fix: str) -> str:
+    """The command alone, out of a sentence of an error."""
+    return fix.removeprefix("Run: ").removeprefix("run: ")
 
 
 def worst(findings: Iterable[Finding]) -> Level:

@@ -12,7 +12,7 @@ from pi_voice.config.checks import EMBEDDED, LOOPBACK
 from pi_voice.core.failures import Failure
 from pi_voice.doctor import configuration
 from pi_voice.doctor.facts import Facts
-from pi_voice.doctor.findings import Finding, fault, note, ok, warning
+from pi_voice.doctor.findings import Finding, Level, fault, note, ok, warning
 
 POWER_SAVE, SIGNAL = "network.power_save", "network.signal"
 DNS, TLS, SERVICE = "network.dns", "network.tls", "network.service"
@@ -160,6 +160,8 @@ def _portal(facts: Facts, host: str) -> str:
 def service(facts: Facts) -> Iterator[Finding]:
     """One session with the key and the settings of the configuration."""
     question, url = facts.question, facts.settings.service.url
+    if question.problems:  # nothing is known of the service
+        return
     if url == EMBEDDED:
         yield note(
             SERVICE,
@@ -170,10 +172,10 @@ def service(facts: Facts) -> Iterator[Finding]:
     if question.offline:
         yield note(SERVICE, "not asked, because of --offline", "pi-voice doctor")
         return
-    if question.problems or any(found.failure for found in configuration.key(facts)):
+    key = list(configuration.key(facts))
+    if any(found.failure for found in key):
         return  # told already
-    key = facts.settings.service.api_key_file
-    if facts.system.closed(key):
+    if any(found.level is Level.NOTE for found in key):
         yield note(SERVICE, "not asked: this user may not read the key", "sudo pi-voice doctor")
         return
     refusal = question.try_service()
