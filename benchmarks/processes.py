@@ -90,9 +90,7 @@ async def pairs(
     return measured
 
 
-async def rounds(
-    runs: Mapping[str, Callable[[], Awaitable[T]]], count: int
-) -> dict[str, list[T]]:
+async def rounds(runs: Mapping[str, Callable[[], Awaitable[T]]], count: int) -> dict[str, list[T]]:
     """Measure all of them in turn, so often; each round begins with another one."""
     names = list(runs)
     measured: dict[str, list[T]] = {name: [] for name in names}

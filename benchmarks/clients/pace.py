@@ -35,9 +35,10 @@ def noise(duration_ms: int) -> bytes:
 
 def mark(frame: bytes, number: int) -> bytes:
     """A frame that can be told from others, as quiet as before; numbers come again after 65536."""
-    return array("h", ((number >> 4 * at) & 15 for at in range(MARK_DIGITS))).tobytes() + frame[
-        2 * MARK_DIGITS :
-    ]
+    return (
+        array("h", ((number >> 4 * at) & 15 for at in range(MARK_DIGITS))).tobytes()
+        + frame[2 * MARK_DIGITS :]
+    )
 
 
 def number_of(pcm: bytes) -> int:

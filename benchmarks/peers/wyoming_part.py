@@ -7,7 +7,7 @@ import time
 from itertools import count
 from pathlib import Path
 
-from benchmarks.clients.pace import DELTA_MS, BYTES_PER_MS, FRAME_MS, mark, noise
+from benchmarks.clients.pace import BYTES_PER_MS, DELTA_MS, FRAME_MS, mark, noise
 
 
 def microphone(file: Path) -> None:

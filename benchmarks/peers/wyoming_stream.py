@@ -20,9 +20,7 @@ from typing import Any
 
 from benchmarks.clients.pace import (
     DELTA_MS,
-    FRAME_MS,
     SETTLE_S,
-    WARM_UP_S,
     Job,
     job,
     noise,
@@ -37,10 +35,16 @@ AHEAD = 2
 
 
 class Server:
-    """What a satellite talks to."""
+    """What a satellite talks to.
+
+    Attributes:
+        came: When each frame came, and its number.
+        flows: The first one came.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.came: list[tuple[float, int]] = []
+        self.flows = asyncio.Event()
         self._reader = reader
         self._writer = writer
 
@@ -56,6 +60,7 @@ class Server:
             payload = await self._reader.readexactly(event.get("payload_length") or 0)
             if event["type"] == "audio-chunk":
                 self.came.append((time.monotonic(), number_of(payload)))
+                self.flows.set()
 
     async def talk(self, went_s: list[float]) -> None:
         self.send("audio-start", FORMAT)
@@ -104,8 +109,7 @@ async def main(job: Job, python: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with satellite(python, job.frame_ms, folder) as (pid, server, ready_s):
-            while len(server.came) < WARM_UP_S * 1000 / FRAME_MS:
-                await asyncio.sleep(0.01)
+            await server.flows.wait()
             talking = asyncio.create_task(server.talk(went_s)) if job.duplex else None
             if job.idle:
                 server.send("pause-satellite")

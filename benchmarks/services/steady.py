@@ -68,10 +68,10 @@ class Steady:
                 if kind == "session.update":
                     await self._send(connection, "session.updated", session=SESSION)
                 elif kind == "response.create":
-                    talk = await _ended(talk)
+                    await _ended(talk)
                     talk = asyncio.create_task(self._talk(connection, event.get("response") or {}))
                 elif kind == "response.cancel":
-                    talk = await _ended(talk)
+                    await _ended(talk)
         await _ended(talk)
 
     def frames(self) -> list[tuple[float, int, int]]:
@@ -108,7 +108,7 @@ class Steady:
 
     async def _talk(self, connection: ServerConnection, asked: dict[str, Any]) -> None:
         number = next(self._numbers)
-        response = {
+        response: dict[str, Any] = {
             "id": f"resp_{number}",
             "object": "realtime.response",
             "status": "in_progress",
