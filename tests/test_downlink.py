@@ -13,6 +13,7 @@ from pi_voice.core.events import (
     ReplyEnded,
     ReplyStarted,
     TurnRefused,
+    Used,
 )
 from pi_voice.g711 import G711
 from pi_voice.transport.contracts import TransportError
@@ -24,6 +25,7 @@ from pi_voice.transport.messages import (
     Response,
     TurnDone,
     TurnStarted,
+    Usage,
 )
 from pi_voice.transport.trouble import Trouble
 
@@ -165,3 +167,40 @@ def test_every_part_has_a_name_of_its_own_and_comes_back_from_it(
 ) -> None:
     assert part_key(*part) == key
     assert part_of(key) == part
+
+
+def test_what_a_reply_cost_is_told_before_its_end_and_also_when_nobody_wants_it() -> None:
+    table = Table()
+    usage = Usage(10, 20, 30, {"audio_tokens": 10}, {"audio_tokens": 20})
+    for reply_id in ("wanted", "cut"):
+        table.begin(reply_id)
+        if reply_id == "cut":
+            table.downlink.cancel()
+        done = Response(reply_id, usage=usage, status="completed")
+        table.transport.emit("turn_done", TurnDone(done))
+    used = Used(audio_in=10, audio_out=20)
+    ended = ReplyEnded("wanted", "completed")
+    assert table.told == [ReplyStarted("wanted"), used, ended, ReplyStarted("cut"), used]
+
+
+def test_a_reply_that_is_given_up_has_failed_and_is_heard_no_more() -> None:
+    table = Table()
+    table.begin("r")
+    table.downlink.give_up("r", "it fell silent")
+    table.sound(b"ab")
+    table.end("r")
+    assert table.told == [ReplyStarted("r"), ReplyEnded("r", "failed", "it fell silent")]
+
+
+def test_a_reply_that_never_began_is_a_turn_that_was_refused() -> None:
+    table = Table()
+    table.downlink.give_up(None, "nothing came")
+    assert table.told == [TurnRefused("nothing came")]
+
+
+def test_a_text_without_a_session_waits_and_is_forgotten_with_it() -> None:
+    table = Table()
+    table.downlink.say("hello")
+    table.downlink.reset()
+    table.downlink.open()  # would raise, because nothing is connected
+    assert table.told == []

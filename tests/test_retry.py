@@ -153,6 +153,22 @@ def test_a_network_that_comes_back_ends_the_wait() -> None:
     assert limits(pace, NETWORK, 1, now_s=1000.0) == [0.25]
 
 
+def test_sessions_that_we_end_ourselves_are_no_quick_failures() -> None:
+    pace = Pace(highest)
+    for at_s in range(5):
+        pace.session_began(float(at_s))
+        pace.session_ended(at_s + 0.5, wanted=True)
+    assert pace.next_delay_s(NETWORK, 10.0) <= 0.25
+
+
+def test_a_long_session_that_we_end_ourselves_proves_that_all_is_well() -> None:
+    pace = Pace(highest)
+    limits(pace, NETWORK, 8)
+    pace.session_began(1000.0)
+    pace.session_ended(1100.0, wanted=True)
+    assert pace.next_delay_s(NETWORK, 1101.0) <= 0.25
+
+
 def test_a_network_that_flaps_is_given_a_moment_to_settle() -> None:
     pace = Pace(highest)
     assert [pace.link_up(at_s) for at_s in (0.0, 20.0, 40.0)] == [0.0, 0.0, 2.0]
