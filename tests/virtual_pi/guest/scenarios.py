@@ -1,0 +1,196 @@
+"""What is done with the box in the guest; each returns facts for the test to judge."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+import wave
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .board import (
+    DRIVER,
+    LED,
+    LOOK_S,
+    MUTE,
+    PATIENCE_S,
+    SERVICE,
+    TALK,
+    Light,
+    Recording,
+    capture_is_open,
+    drive,
+    holds_capture,
+    is_idle,
+    is_lit,
+    main_pid,
+    restart,
+    run,
+    say,
+    status,
+    wait,
+)
+
+HOST = Path("/host")
+CHECKOUT = HOST / "checkout"
+HELLO = CHECKOUT / "pi_voice" / "sim" / "hello.wav"
+WORD = Path("/run/word.wav")
+WORD_S = 0.65  # the first word of the recording that ships
+UNPLUGS = 20
+TOGGLES = 50
+CRASHES = (10, 25, 40)  # at these toggles the process is killed while muted
+
+Facts = dict[str, Any]
+
+
+def install() -> Facts:
+    """As a person does it, with the answers in a file and the packages at hand."""
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/opt/wheels"}
+    began_s = time.monotonic()
+    done = subprocess.run(
+        [str(CHECKOUT / "install.sh"), "--unattended", str(HOST / "answers.toml")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took_s = time.monotonic() - began_s
+    if done.returncode == 0:
+        wait(is_idle, "the box is idle")
+    return {"code": done.returncode, "said": done.stdout + done.stderr, "took_s": took_s}
+
+
+def talk(name: str = "reply") -> Facts:
+    """Press, say a word, let go, hear it said back; with what the light did meanwhile."""
+    with wave.open(str(HELLO)) as whole, wave.open(str(WORD), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(int(WORD_S * whole.getframerate())))
+    shutil.copy(WORD, HOST / "word.wav")
+    reply = Path(f"/run/{name}.wav")
+    wait(is_idle, "the box is idle")
+    with Light() as light:
+        before_s = time.monotonic()
+        captured_before = capture_is_open()
+        wait(lambda: len(light.changes) > 4, "the idle light blinked twice")
+        with Recording(reply):
+            pressed_s = time.monotonic()
+            drive(TALK, down=True)
+            open_s = wait(capture_is_open, "the microphone is open")
+            wait(light.is_steady, "the light is steady")
+            say(WORD)
+            released_s = time.monotonic()
+            drive(TALK, down=False)
+            wait(lambda: status().get("state") == "speaking", "the box talks")
+            wait(is_idle, "the box is idle again")
+        ended_s = time.monotonic()
+        shutil.copy(reply, HOST / f"{name}.wav")
+    return {
+        "captured_before": captured_before,
+        "captured_after": capture_is_open(),
+        "open_s": open_s,
+        "before_ms": light.steps_ms(before_s, pressed_s),
+        "held_ms": light.steps_ms(pressed_s, released_s),
+        "after_ms": light.steps_ms(released_s, ended_s),
+    }
+
+
+def unplug() -> Facts:
+    """Pull the card out and put it back, again and again, while the microphone is open."""
+    restart("voice")
+    pid = main_pid()
+    wait(lambda: holds_capture(pid), "the microphone is open")
+    noticed, back = [], []
+    for _ in range(UNPLUGS):
+        # the driver waits until every handle is closed
+        began_s = time.monotonic()
+        with subprocess.Popen(["sh", "-c", f"echo snd_aloop.0 >{DRIVER}/unbind"]) as puller:
+            wait(lambda: not holds_capture(pid), "the box let go of the card")
+            wait(lambda: status().get("microphone") == "lost", "the box says it")
+            noticed.append(time.monotonic() - began_s)
+            puller.wait(PATIENCE_S)
+        (DRIVER / "bind").write_text("snd_aloop.0")
+        back.append(wait(lambda: holds_capture(pid), "the microphone is open again"))
+    wait(is_idle, "the box is idle")
+    restarts = int(run("systemctl", "show", "-P", "NRestarts", SERVICE))
+    lives = main_pid() == pid
+    return {"noticed_s": noticed, "back_s": back, "lives": lives, "restarts": restarts}
+
+
+def mute() -> Facts:
+    """Mute and unmute at the button, many times, and crash the process now and then."""
+    chance = random.Random(50)
+    closed_s: list[float] = []
+    leaks: list[int] = []
+    for toggle in range(TOGGLES):
+        pid = main_pid()
+        wait(partial(holds_capture, pid), "the microphone is open")
+        time.sleep(chance.uniform(0, 0.5))
+        closed_s.append(_press_mute(partial(_is_deaf, pid)))
+        wait(lambda: status().get("muted"), "the box says that it is muted")
+        if toggle in CRASHES:
+            leaks.append(_crash(pid))
+        _press_mute(capture_is_open)
+    return {"closed_s": closed_s, "leaks": leaks}
+
+
+def _is_deaf(pid: int) -> bool:
+    """Neither the kernel's list of handles nor that of its sound driver has one of ours."""
+    return not holds_capture(pid) and not capture_is_open()
+
+
+def _press_mute(fact: Callable[[], object]) -> float:
+    """Seconds from the press until a fact."""
+    drive(MUTE, down=True)
+    took_s = wait(fact, "the mute took effect")
+    time.sleep(0.1)  # no finger is faster
+    drive(MUTE, down=False)
+    time.sleep(0.1)
+    return took_s
+
+
+def _crash(pid: int) -> int:
+    """Kill the process and count how often a microphone was seen open until it is back, muted."""
+    wait(lambda: status().get("mute_kept"), "the mute is on disk")
+    os.kill(pid, signal.SIGKILL)
+    opened = 0
+    wait(lambda: main_pid() not in (0, pid), "systemd starts it again")
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not status().get("muted") and time.monotonic() < deadline_s:
+        opened += capture_is_open()
+        time.sleep(LOOK_S)
+    for _ in range(100):
+        opened += capture_is_open()
+        time.sleep(LOOK_S)
+    return opened
+
+
+def mute_for_the_night() -> Facts:
+    """Leave it muted, ready to talk by button, and on disk."""
+    restart("push_to_talk")
+    _press_mute(lambda: status().get("muted"))
+    wait(lambda: status().get("mute_kept"), "the mute is on disk")
+    return {"muted": status().get("muted")}
+
+
+def wake() -> Facts:
+    """After a restart of the whole board: nobody did anything."""
+    wait(lambda: status().get("connection") == "online", "the box is online")
+    facts = status()
+    with Light() as light:
+        began_s = time.monotonic()
+        wait(lambda: len(light.changes) > 8, "the light blinks")
+        steps = light.steps_ms(began_s, time.monotonic())
+    captured = capture_is_open()
+    _press_mute(lambda: not status().get("muted"))
+    return {"status": facts, "light_ms": steps, "captured": captured, **talk("reply_after")}
+
+
+def stop() -> Facts:
+    run("systemctl", "stop", SERVICE)
+    return {"lit": is_lit(), "led": LED}
