@@ -16,6 +16,8 @@ from benchmarks import (
     device_start,
     growth,
     onsets,
+    picture,
+    readme,
     report,
     transport_cost,
     transport_interrupt,
@@ -47,12 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(report.as_json(machine, figures))
     sys.stderr.write(f"written to {options.json}\n")
+    if options.readme:
+        readme.PICTURE.write_text(picture.svg(figures))
+        text = readme.README.read_text()
+        readme.README.write_text(readme.updated(text, machine, figures))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks/run", description=ABOUT)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
+    parser.add_argument(
+        "--readme", action="store_true", help="write the chapter of the README and its picture"
+    )
     parser.add_argument(
         "--only", action="append", choices=FIGURES, metavar="PART", help=", ".join(FIGURES)
     )

@@ -10,6 +10,7 @@ from benchmarks.processes import service
 from benchmarks.usage import usage
 
 WHERE = ("benchmarks.clients.where",)
+PART = "duplex minute: "
 REST = "event loop, threads, hops"
 
 
@@ -29,7 +30,7 @@ async def measure(effort: Effort) -> list[Figure]:
     }
     rest = (end - begin).cpu_s / minutes - sum(parts.values())
     return [
-        Figure(f"duplex minute: {part}", "s per minute", [spent_s])
+        Figure(f"{PART}{part}", "s per minute", [spent_s])
         for part, spent_s in {**parts, REST: rest}.items()
     ]
 

@@ -74,9 +74,23 @@ class Figure:
 
     @property
     def best_peer(self) -> tuple[str, float] | None:
-        """The one with the best median, and that; None without any."""
-        medians = {name: statistics.median(each) for name, each in self.peers.items() if each}
-        return min(medians.items(), key=lambda one: one[1]) if medians else None
+        """The one whose number is best, and that; None without any."""
+        held = {name: self._of(values) for name, values in self.peers.items() if values}
+        return min(held.items(), key=lambda one: one[1]) if held else None
+
+    @property
+    def shown(self) -> float:
+        """The number of ours that the goal is about; of a ratio, its median."""
+        return self._of(self.ours)
+
+    @property
+    def floor_shown(self) -> float:
+        """The same number of the floor."""
+        return self._of(self.floor)
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
 
     @property
     def ratios(self) -> list[float]:
@@ -93,16 +107,17 @@ class Figure:
         if self.goal is None:
             return None
         if self.goal.of is Of.LEAST:
-            return min(self.ours) >= self.goal.limit
-        return self._held() <= self.goal.limit
+            return self.shown >= self.goal.limit
+        held = self.ratio if self.goal.of is Of.RATIO else self.shown
+        return held <= self.goal.limit
 
-    def _held(self) -> float:
-        assert self.goal is not None
-        if self.goal.of is Of.RATIO:
-            return statistics.median(self.ratios)
-        if self.goal.of in (Of.P95, Of.P99):
-            return percentile(self.ours, 95 if self.goal.of is Of.P95 else 99)
-        return max(self.ours) if self.goal.of is Of.MOST else statistics.median(self.ours)
+    def _of(self, values: Sequence[float]) -> float:
+        of = Of.MEDIAN if self.goal is None else self.goal.of
+        if of in (Of.P95, Of.P99):
+            return percentile(values, 95 if of is Of.P95 else 99)
+        if of is Of.MOST:
+            return max(values)
+        return min(values) if of is Of.LEAST else statistics.median(values)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -104,24 +104,24 @@ def _summary(values: Sequence[float]) -> dict[str, Any] | None:
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return ""
-    middle = _number(statistics.median(values))
+    middle = number(statistics.median(values))
     if min(values) == max(values):
         return middle
-    return f"{middle} ({_number(min(values))}–{_number(max(values))})"
+    return f"{middle} ({number(min(values))}–{number(max(values))})"
 
 
 def _tail(values: Sequence[float]) -> str:
-    return _number(p99(values)) if len(values) >= ENOUGH else ""
+    return number(p99(values)) if len(values) >= ENOUGH else ""
 
 
 def _peer(figure: Figure) -> str:
     best = figure.best_peer
     if best is not None:
-        return f"{_number(best[1])} {best[0]}"
+        return f"{number(best[1])} {best[0]}"
     return "none can" if figure.cannot else ""
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three digits that mean something."""
     return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
