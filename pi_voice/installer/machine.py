@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,11 +58,18 @@ class Machine:
     Args:
         root: The folder that the machine's files are below.
         run: Runs a command and returns its exit code and what it said.
+        pause: Lets so many seconds pass.
     """
 
-    def __init__(self, root: Path = Path("/"), run: Run = run) -> None:
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        run: Run = run,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.root = root
         self._run = run
+        self.pause = pause
         self._said: list[str] = []
 
     def at(self, path: str) -> Path:

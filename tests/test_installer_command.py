@@ -1,0 +1,284 @@
+"""The verbs of install.sh on a machine made of a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pi_voice.installer import command, release
+from pi_voice.installer.release import Release, in_checkout
+from tests.fake_debian import FakeDebian
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDebian:
+    """A machine, and a checkout of the program beside it, small enough to copy often."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    checkout = tmp_path / "checkout"
+    for part in release.PARTS:
+        if (ROOT / part).is_file():
+            checkout.mkdir(exist_ok=True)
+            (checkout / part).write_bytes((ROOT / part).read_bytes())
+    (checkout / "pi_voice").mkdir()
+    (checkout / "pi_voice" / "__init__.py").write_text("")
+    for folder in ("config", "systemd"):
+        (checkout / folder).mkdir()
+        for file in (ROOT / folder).iterdir():
+            (checkout / folder / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(command, "HERE", checkout)
+    return FakeDebian(tmp_path / "machine")
+
+
+def run(debian: FakeDebian, *words: str) -> int:
+    debian.calls.clear()
+    return command.main(words, debian.machine)
+
+
+def another(version: str) -> Release:
+    """Make the checkout another version."""
+    project = command.HERE / "pyproject.toml"
+    text = project.read_text()
+    begins = text.index('version = "')
+    line = text[begins : text.index("\n", begins)]
+    project.write_text(text.replace(line, f'version = "{version}"', 1))
+    return in_checkout(command.HERE)
+
+
+def test_one_command_makes_a_running_service(debian: FakeDebian) -> None:
+    now = in_checkout(command.HERE)
+    assert run(debian) == 0
+    assert debian.running == now.version
+    assert (debian.service, debian.enabled) == ("active", True)
+    assert debian.accounts["gpio"] == {"pi-voice"}
+    assert (debian.root / "usr/local/bin/pi-voice").readlink() == Path(
+        "/opt/pi-voice/current/bin/pi-voice"
+    )
+
+
+def test_the_second_run_has_nothing_to_do(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(debian)
+    before = debian.files()
+    capsys.readouterr()
+    assert run(debian) == 0
+    assert capsys.readouterr().out == "Everything is in place; nothing to do.\n"
+    assert debian.files() == before
+    assert debian.calls == []
+
+
+def test_what_was_made_is_unmade(debian: FakeDebian) -> None:
+    before, accounts = debian.files(), {name: set(who) for name, who in debian.accounts.items()}
+    run(debian)
+    assert run(debian, "uninstall", "--purge") == 0
+    assert debian.files() == before
+    assert debian.accounts == accounts
+
+
+def test_an_uninstall_keeps_the_configuration_and_says_how_to_go_on(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = debian.files()
+    run(debian)
+    config = debian.root / "etc/pi-voice/config.toml"
+    config.write_text("# mine\n")
+    run(debian, "uninstall")
+    assert "sudo ./install.sh uninstall --purge" in capsys.readouterr().out
+    assert config.read_text() == "# mine\n"
+    assert run(debian) == 0
+    assert config.read_text() == "# mine\n"
+    run(debian, "uninstall")
+    run(debian, "uninstall", "--purge")
+    assert debian.files() == before
+
+
+def test_nothing_to_uninstall_is_no_fault(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(debian, "uninstall") == 0
+    assert capsys.readouterr().out == "pi_voice is not installed here.\n"
+
+
+def test_a_dry_run_tells_every_step_and_takes_none(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = debian.files()
+    assert run(debian, "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("This would be done:\n  - install the packages python3-venv")
+    assert "  - write /etc/systemd/system/pi-voice.service\n" in told
+    assert debian.files() == before
+    assert debian.calls == []
+
+
+def test_an_upgrade_keeps_one_version_to_go_back_to(debian: FakeDebian) -> None:
+    run(debian)
+    versions = [in_checkout(command.HERE).version]
+    for number in ("8.0", "9.0"):
+        versions.append(another(number).version)
+        assert run(debian, "upgrade") == 0
+    assert debian.running == versions[2]
+    assert sorted(os.listdir(debian.root / "opt/pi-voice/versions")) == sorted(versions[1:])
+
+
+def test_a_rollback_goes_back_and_forth(debian: FakeDebian) -> None:
+    run(debian)
+    first, second = in_checkout(command.HERE).version, another("9.0").version
+    run(debian, "upgrade")
+    assert run(debian, "rollback") == 0
+    assert debian.running == first
+    assert run(debian, "rollback") == 0
+    assert debian.running == second
+
+
+def test_a_rollback_brings_the_unit_of_its_version(debian: FakeDebian) -> None:
+    run(debian)
+    unit = command.HERE / "systemd/pi-voice.service"
+    old = unit.read_text()
+    unit.write_text(f"{old}# new\n")
+    run(debian, "upgrade")
+    installed = debian.root / "etc/systemd/system/pi-voice.service"
+    assert installed.read_text() == f"{old}# new\n"
+    run(debian, "rollback")
+    assert installed.read_text() == old
+
+
+def test_without_an_earlier_version_there_is_no_way_back(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(debian)
+    assert run(debian, "rollback") == 1
+    assert "there is no earlier version here to go back to" in capsys.readouterr().err
+
+
+def test_an_upgrade_needs_an_installation(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(debian, "upgrade") == 1
+    assert capsys.readouterr().err.startswith(
+        "install.sh: nothing is installed here yet; run: sudo ./install.sh"
+    )
+
+
+@pytest.mark.parametrize("fault", ["broken", "deaf"])
+def test_a_version_that_does_not_work_gives_way_to_the_one_before(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    run(debian)
+    old, bad = in_checkout(command.HERE).version, another("9.0").version
+    getattr(debian, fault)[bad] = "planted"
+    assert run(debian, "upgrade") == 1
+    assert debian.running == old
+    assert debian.service == "active"
+    assert os.listdir(debian.root / "opt/pi-voice/versions") == [old]
+    told = capsys.readouterr().err
+    assert "planted" in told
+    assert f"Version {old} runs again, nothing else has changed" in told
+    assert run(debian, "rollback") == 1
+
+
+def test_a_rollback_to_a_version_that_broke_meanwhile_comes_back(debian: FakeDebian) -> None:
+    run(debian)
+    old, new = in_checkout(command.HERE).version, another("9.0").version
+    run(debian, "upgrade")
+    debian.broken[old] = "a library went away"
+    assert run(debian, "rollback") == 1
+    assert debian.running == new
+    assert debian.service == "active"
+
+
+def test_a_box_without_a_microphone_is_installed_and_told_about(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    debian.deaf[in_checkout(command.HERE).version] = "no sound card found"
+    assert run(debian) == 0
+    assert "Note: it cannot hear yet: no sound card found" in capsys.readouterr().out
+
+
+def test_what_failed_is_finished_by_the_next_run(debian: FakeDebian) -> None:
+    before = debian.files()
+    debian.fails["-m pip"] = "Temporary failure in name resolution"
+    assert run(debian) == 1
+    debian.fails.clear()
+    assert run(debian) == 0
+    assert debian.service == "active"
+    run(debian, "uninstall", "--purge")
+    assert debian.files() == before
+
+
+def test_a_failure_is_one_sentence_with_what_to_do(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    debian.fails["-m pip"] = "Temporary failure in name resolution"
+    run(debian)
+    told = capsys.readouterr().err
+    sentence = "install.sh: python failed: the package servers cannot be reached: check the network"
+    assert told.startswith(sentence)
+    log = Path(told.rpartition("(details: ")[2].rstrip(")\n"))
+    assert "Temporary failure in name resolution" in log.read_text()
+    log.unlink()
+
+
+def test_without_root_only_a_dry_run_is_done(
+    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = debian.files()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert run(debian, "--profile", "kiosk") == 1
+    told = capsys.readouterr().err
+    assert told == "install.sh: this needs root; run: sudo ./install.sh --profile kiosk\n"
+    assert run(debian, "--dry-run") == 0
+    assert debian.files() == before
+
+
+def test_old_processors_are_refused(debian: FakeDebian) -> None:
+    assert "ARMv7 or newer" in command.refusal(debian.machine, "armv6l")
+    assert command.refusal(debian.machine, "armv7l") == ""
+    assert command.refusal(debian.machine, "aarch64") == ""
+
+
+def test_other_systems_are_refused(debian: FakeDebian) -> None:
+    (debian.root / "etc/os-release").write_text("ID=fedora\n")
+    assert "no Debian" in command.refusal(debian.machine, "x86_64")
+    (debian.root / "etc/os-release").write_text("ID=debian\n")
+    (debian.root / "usr/bin/systemctl").unlink()
+    assert "no systemd" in command.refusal(debian.machine, "x86_64")
+
+
+def test_no_start_leaves_the_service_to_you(debian: FakeDebian) -> None:
+    assert run(debian, "--no-start") == 0
+    assert (debian.service, debian.enabled) == ("inactive", True)
+
+
+def test_in_an_image_that_is_being_made_nothing_is_started(debian: FakeDebian) -> None:
+    (debian.root / "run/systemd/system").rmdir()
+    assert run(debian) == 0
+    assert [call for call in debian.calls if call.startswith("systemctl")] == ["systemctl enable"]
+
+
+def test_an_unattended_installation_has_its_answers_from_a_file(
+    debian: FakeDebian, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("sk-secret\n")
+    answers = tmp_path / "answers.toml"
+    answers.write_text('profile = "kiosk"\nkey_file = "key"\n[config.button]\npin = 5\n')
+    assert run(debian, "--unattended", str(answers)) == 0
+    config = (debian.root / "etc/pi-voice/config.toml").read_text()
+    assert "\npin = 5\n" in config
+    assert 'url = "wss://api.openai.com/v1/realtime"' in config
+    key = debian.root / "etc/pi-voice/api_key"
+    assert key.read_text() == "sk-secret\n"
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_whoever_called_sudo_may_use_the_commands(
+    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "pi")
+    run(debian)
+    assert "usermod -aG pi-voice pi" in debian.calls
