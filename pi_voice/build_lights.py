@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
+from pathlib import Path
 
-from pi_voice import drivers
+from pi_voice import config, drivers
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
+from pi_voice.errors import ConfigError
 from pi_voice.hardware.absent import NoLeds
 from pi_voice.hardware.both import BothLeds
 from pi_voice.hardware.gpio import GpioLed
@@ -17,6 +20,7 @@ from pi_voice.hardware.strip import CHIPSETS, StripLeds
 from pi_voice.ports import Leds
 
 RESOURCE = ("__aenter__", "__aexit__")
+COUNTED_S = 15.0  # four rounds of the pattern: long enough to be found and counted
 
 
 def leds(settings: Settings) -> Leds:
@@ -34,6 +38,31 @@ def leds(settings: Settings) -> Leds:
         return NoLeds()
     pins = {"gpio": (lights.pin,), "rgb": lights.pins}.get(lights.driver, ())
     return GpioLed(pins, mic_pin=lights.mic_pin, look=look)
+
+
+def show_misconfigured(path: Path) -> None:
+    """Let the light tell for a while that the configuration cannot be used.
+
+    Args:
+        path: Of the configuration; of a broken one only [leds] has to make sense, and where it
+            does not, the light is the usual one.
+    """
+    asyncio.run(_show_misconfigured(_lights_alone(path)))
+
+
+def _lights_alone(path: Path) -> Settings:
+    """What [leds] says in a file that need not be right, or even TOML, anywhere else."""
+    try:
+        tables = re.split(r"(?m)^(?=\[)", path.read_text())
+        return config.parse("".join(table for table in tables if table.startswith("[leds")))
+    except (OSError, UnicodeDecodeError, ConfigError):
+        return Settings()
+
+
+async def _show_misconfigured(settings: Settings) -> None:
+    async with leds(settings) as lights:
+        lights.show(Pattern.MISCONFIGURED)
+        await asyncio.sleep(COUNTED_S)
 
 
 def lights_off(settings: Settings) -> None:

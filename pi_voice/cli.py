@@ -163,9 +163,17 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from pi_voice import box
+    try:
+        settings = _settings(options.config)
+        from pi_voice import box
 
-    box.run(_settings(options.config))
+        box.run(settings)
+    except ConfigError:
+        if "NOTIFY_SOCKET" in os.environ:  # systemd parks the service: nobody reads our words
+            from pi_voice import build_lights
+
+            build_lights.show_misconfigured(options.config or CONFIG)
+        raise
     return 0
 
 

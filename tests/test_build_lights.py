@@ -97,3 +97,32 @@ def test_a_broken_configuration_is_told_and_is_no_failure(
     config.write_text("[leds]\npin = 99\n")
     assert cli.main(["lights", "off", "--config", str(config)]) == 0
     assert "[leds] pin = 99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "pin"),
+    [
+        ("[leds]\npin = 22\n[button]\npin = 47\n", 22),
+        ("[audio\n[leds]\npin = 22\n", 22),
+        ('[button]\npin = 5\n[leds]\ndriver = "neon"\n', 27),
+        ("", 27),
+    ],
+)
+def test_the_light_tells_of_a_configuration_that_cannot_be_used(
+    header: MockFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, pin: int
+) -> None:
+    monkeypatch.setattr(build_lights, "COUNTED_S", 0.3)
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    build_lights.show_misconfigured(path)
+    levels = [state.state for state in header.pin(pin).states]
+    assert 1 in levels
+    assert levels[-1] == 0
+
+
+def test_a_configuration_that_is_missing_is_told_by_the_usual_light(
+    header: MockFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_lights, "COUNTED_S", 0.3)
+    build_lights.show_misconfigured(tmp_path / "nowhere.toml")
+    assert 1 in [state.state for state in header.pin(27).states]

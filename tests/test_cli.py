@@ -44,6 +44,17 @@ def test_a_pin_that_the_header_does_not_have_is_refused_before_anything_runs(
     )
 
 
+def test_a_service_that_will_be_parked_shows_why_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Path] = []
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere")
+    monkeypatch.setattr("pi_voice.build_lights.show_misconfigured", shown.append)
+    path = config(tmp_path, "[button]\npin = 47\n")
+    assert run("run", "--config", path) == 78
+    assert shown == [path]
+
+
 def test_every_problem_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = config(tmp_path, '[button]\npin = 47\n[leds]\ncolor = "red"\n')
     assert run("config", "check", "--config", path) == 78
