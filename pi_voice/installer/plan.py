@@ -59,13 +59,13 @@ def installation(release: Release, wishes: Wishes, needed: tuple[str, ...]) -> l
         wishes: Only looked at for what is not there yet, except for a new key.
         needed: The packages of the distribution.
     """
-    groups = _groups(release.read("systemd/pi-voice.sysusers.conf").decode())
+    wanted = groups(release.read("systemd/pi-voice.sysusers.conf").decode())
     text = configuration(release.profile(wishes.profile or PROFILES[0]), wishes)
     key = (wishes.key or "").encode()
     steps: list[Step] = [
         Packages(needed),
         File(SYSUSERS, release.read("systemd/pi-voice.sysusers.conf")),
-        Account(groups),
+        Account(wanted),
         Build(release),
         # both may hold what only the service and its people should read
         File(f"{ETC}/config.toml", text.encode(), 0o640, USER, is_yours=True),
@@ -77,7 +77,7 @@ def installation(release: Release, wishes: Wishes, needed: tuple[str, ...]) -> l
     return [*steps, *activation(release, start=wishes.start)]
 
 
-def _groups(sysusers: str) -> tuple[str, ...]:
+def groups(sysusers: str) -> tuple[str, ...]:
     """The groups that sysusers.d(5) makes the user a member of, its own first."""
     rows = [line.split() for line in sysusers.splitlines()]
     return (USER, *(row[2] for row in rows if row[:2] == ["m", USER]))
