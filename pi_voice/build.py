@@ -28,8 +28,9 @@ from pi_voice.frames import AudioFormat
 from pi_voice.hardware.absent import NoButton
 from pi_voice.hardware.gpio import ButtonLine, GpioButton
 from pi_voice.hardware.patterns import LIGHTS
+from pi_voice.lit import LitMicrophone
 from pi_voice.netlink import Netlink
-from pi_voice.ports import Button
+from pi_voice.ports import Button, Leds, Microphone
 from pi_voice.sim.microphone import SimMicrophone
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
@@ -165,18 +166,25 @@ def hardware(settings: Settings, url: str, memory: Memory) -> Parts:
         url: Of the service; that of an embedded one is known only when it runs.
         memory: What outlives a power cut.
     """
-    sound, hearing = PortAudio(), ears(settings)
+    sound, hearing, lights = PortAudio(), ears(settings), leds(settings)
     return Parts(
-        microphone=microphone(settings, sound),
+        microphone=lit(settings, microphone(settings, sound), lights),
         front_end=hearing.front_end,
         speaker=speaker(settings, sound, hearing.far_end),
         button=buttons(settings),
-        leds=leds(settings),
+        leds=lights,
         link=ServiceLink(link_settings(settings, url)),
         sounds=sounds(settings),
         memory=memory,
         surroundings=(Netlink(), TimeSync()),
     )
+
+
+def lit(settings: Settings, microphone: Microphone, lights: Leds) -> Microphone:
+    """The microphone as the owner wants it: perhaps never open in the dark."""
+    if not settings.privacy.led_required:
+        return microphone
+    return LitMicrophone(microphone, lambda: lights.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +215,7 @@ async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Sim
         mouth = SimSpeaker(made, rate_hz=SIM_SPEAKER_HZ)
         button, lights = SimButton(), SimLeds()
         parts = Parts(
-            microphone=ear,
+            microphone=lit(settings, ear, lights),
             front_end=hearing.front_end,
             speaker=mouth,
             button=button,

@@ -8,7 +8,7 @@ methods, named in the configuration as `driver = "my_module:MyLeds"`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,6 +21,7 @@ from pi_voice.core.events import (
     SpeakerEvent,
     Surrounding,
 )
+from pi_voice.errors import DeviceError
 from pi_voice.frames import AudioBatch
 
 
@@ -76,6 +77,10 @@ class Button(Resource, Protocol):
 
 class Leds(Resource, Protocol):
     """A light that fails is reported once in the log and never stops the voice."""
+
+    @property
+    def problems(self) -> Sequence[DeviceError]:
+        """Why some lights do not work; empty if all do, as far as their last change tells."""
 
     def show(self, pattern: Pattern) -> None: ...
 

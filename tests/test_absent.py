@@ -20,3 +20,4 @@ async def test_lights_that_are_not_there_take_every_pattern() -> None:
         for pattern in Pattern:
             leds.show(pattern)
         leds.show_mic(is_open=True)
+        assert list(map(str, leds.problems)) == ["light is not configured. Set [leds] driver"]

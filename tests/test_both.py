@@ -6,14 +6,12 @@ import pytest
 
 from pi_voice.core.actions import Pattern
 from pi_voice.errors import DeviceError
-from pi_voice.hardware.both import Board, BothLeds
+from pi_voice.hardware.both import BothLeds
 from pi_voice.ports import Leds
 from pi_voice.sim.panel import SimLeds
 
 
 class Lamp(SimLeds):
-    problems: list[DeviceError]
-
     def __init__(self, *problems: DeviceError) -> None:
         super().__init__()
         self.problems = list(problems)
@@ -21,7 +19,7 @@ class Lamp(SimLeds):
 
 async def test_all_boards_show_the_same_and_tell_their_problems() -> None:
     broken = DeviceError("light", "is broken", "Buy another")
-    boards: list[Board] = [one := Lamp(), two := Lamp(broken)]
+    boards: list[Leds] = [one := Lamp(), two := Lamp(broken)]
     both: Leds = BothLeds(*boards)
     async with both:
         both.show(Pattern.THINKING)

@@ -21,6 +21,8 @@ from pi_voice.core.events import Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.errors import PiVoiceError
 from pi_voice.hardware.absent import NoButton, NoLeds
+from pi_voice.lit import LitMicrophone
+from pi_voice.state import Memory
 from pi_voice.transport.auth import TokenCommand, TokenUrl
 
 RUN = ("-c", "import sys; from pi_voice.cli import main; sys.exit(main())")
@@ -59,6 +61,13 @@ def test_parts_that_are_not_there_are_not_looked_for() -> None:
     settings = parse(f'[activation]\nmode = "voice"\n[button]\n{nothing}[leds]\n{nothing}')
     assert isinstance(build.buttons(settings), NoButton)
     assert isinstance(build.leds(settings), NoLeds)
+
+
+@pytest.mark.parametrize("led_required", [False, True])
+def test_a_box_that_needs_its_light_has_a_microphone_that_asks_for_it(led_required: bool) -> None:
+    settings = parse(f"[privacy]\nled_required = {str(led_required).lower()}\n")
+    parts = build.hardware(settings, "ws://127.0.0.1:9", Memory())
+    assert isinstance(parts.microphone, LitMicrophone) is led_required
 
 
 async def test_lights_of_the_owner_get_their_table_and_every_pattern(tmp_path: Path) -> None:

@@ -58,3 +58,26 @@ async def test_lights_that_fail_are_told_once_and_stop_nothing(
         "[leds] driver = 'my_leds:Torch' failed (FileNotFoundError: /nowhere/brightness); "
         "mend it; the voice goes on without light"
     ]
+
+
+async def test_what_failed_last_is_its_problem_until_it_works_again() -> None:
+    torch = Torch(broken=False)
+    async with OwnLeds(torch, "my_leds:Torch") as leds:
+        assert leds.problems == []
+        torch.broken = True
+        leds.show_mic(is_open=True)
+        assert [str(problem) for problem in leds.problems] == [
+            "[leds] driver = 'my_leds:Torch' fails (FileNotFoundError: /nowhere/brightness). "
+            "Mend it"
+        ]
+        torch.broken = False
+        leds.show_mic(is_open=True)
+        assert leds.problems == []
+
+
+async def test_lights_that_did_not_begin_never_work() -> None:
+    torch = Torch(broken=True)
+    async with OwnLeds(torch, "my_leds:Torch") as leds:
+        torch.broken = False
+        leds.show_mic(is_open=True)
+        assert len(leds.problems) == 1

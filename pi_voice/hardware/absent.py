@@ -10,6 +10,7 @@ from typing import Self
 from pi_voice.bridge import Mailbox
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import ButtonEdge
+from pi_voice.errors import DeviceError
 
 
 class _Nothing:
@@ -33,6 +34,10 @@ class NoButton(_Nothing):
 
 class NoLeds(_Nothing):
     """Implements `ports.Leds`; nobody sees them."""
+
+    @property
+    def problems(self) -> list[DeviceError]:
+        return [DeviceError("light", "is not configured", "Set [leds] driver")]
 
     def show(self, pattern: Pattern) -> None: ...
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from pi_voice.core.actions import Pattern
 from pi_voice.errors import DeviceError
 from pi_voice.ports import Leds
 
 
-class Board(Leds, Protocol):
-    @property
-    def problems(self) -> list[DeviceError]: ...
-
-
 class BothLeds:
     """Implements `ports.Leds` over several boards, which fail each for itself."""
 
-    def __init__(self, *boards: Board) -> None:
+    def __init__(self, *boards: Leds) -> None:
         self._boards = boards
         self._stack = AsyncExitStack()
 

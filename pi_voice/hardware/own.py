@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from pi_voice.core.actions import Pattern
+from pi_voice.errors import DeviceError
 from pi_voice.ports import Leds
 
 logger = logging.getLogger(__name__)
@@ -25,10 +26,18 @@ class OwnLeds:
         self._leds = leds
         self._driver = driver
         self._told = False
+        self._began = False
+        self._problem: DeviceError | None = None
+
+    @property
+    def problems(self) -> list[DeviceError]:
+        """Why they did not begin, or failed last; lights of the owner's say it by raising."""
+        return [self._problem] if self._problem else []
 
     async def __aenter__(self) -> Self:
         try:
             await self._leds.__aenter__()
+            self._began = True
         except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
             self._tell(error)
         return self
@@ -53,12 +62,16 @@ class OwnLeds:
     def _try(self, change: Callable[[], None]) -> None:
         try:
             change()
+            if self._began:
+                self._problem = None
         except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
             self._tell(error)
 
     def _tell(self, error: Exception) -> None:
         level = logging.DEBUG if self._told else logging.WARNING
         self._told = True
+        fact = f"fails ({type(error).__name__}: {error})"
+        self._problem = DeviceError(f"[leds] driver = {self._driver!r}", fact, "Mend it")
         logger.log(
             level,
             "[leds] driver = %r failed (%s: %s); mend it; the voice goes on without light",

@@ -14,6 +14,7 @@ from typing import Self
 from pi_voice.bridge import Mailbox
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import ButtonEdge
+from pi_voice.errors import DeviceError
 
 BOUNCE_MS = 15.0  # cheap switches are quiet by then
 MOST_EDGES = 20
@@ -112,9 +113,11 @@ class SimLeds:
         keep: More than twice as many are not kept; None keeps all.
         pattern: What the status light shows; None before the first pattern.
         mic_is_open: What the microphone light shows.
+        problems: Why they do not work; whoever breaks them writes it here.
     """
 
     def __init__(self, *, keep: int | None = None) -> None:
+        self.problems: list[DeviceError] = []
         self.shown: list[Shown] = []
         self.keep = keep
         self.pattern: Pattern | None = None
