@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from pi_voice import build
+from pi_voice.build_lights import leds
 from pi_voice.config import Settings, parse
 from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
@@ -60,7 +61,7 @@ def test_parts_that_are_not_there_are_not_looked_for() -> None:
     nothing = 'driver = "none"\n'
     settings = parse(f'[activation]\nmode = "voice"\n[button]\n{nothing}[leds]\n{nothing}')
     assert isinstance(build.buttons(settings), NoButton)
-    assert isinstance(build.leds(settings), NoLeds)
+    assert isinstance(leds(settings), NoLeds)
 
 
 @pytest.mark.parametrize("led_required", [False, True])
@@ -74,8 +75,8 @@ async def test_lights_of_the_owner_get_their_table_and_every_pattern(tmp_path: P
     (tmp_path / "torch_of_mine.py").write_text(TORCH)
     settings = parse('[leds]\ndriver = "torch_of_mine:Torch"\nbrightness = 7\n')
     settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
-    async with build.leds(settings) as leds:
-        leds.show(Pattern.IDLE)
+    async with leds(settings) as lights:
+        lights.show(Pattern.IDLE)
     assert (tmp_path / "seen").read_text() == "7 idle"
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from pi_voice.core.actions import Pattern
 from pi_voice.errors import DeviceError
-from pi_voice.ports import Leds
+from pi_voice.ports import Resource
 
 logger = logging.getLogger(__name__)
+
+
+class Owners(Resource, Protocol):
+    """What the owner's class must have: all of `ports.Leds` but its problems."""
+
+    def show(self, pattern: Pattern) -> None: ...
+
+    def show_mic(self, *, is_open: bool) -> None: ...
 
 
 class OwnLeds:
@@ -22,7 +30,7 @@ class OwnLeds:
         driver: Its name in the configuration, for the message.
     """
 
-    def __init__(self, leds: Leds, driver: str) -> None:
+    def __init__(self, leds: Owners, driver: str) -> None:
         self._leds = leds
         self._driver = driver
         self._told = False
