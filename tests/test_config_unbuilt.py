@@ -2,23 +2,11 @@ from __future__ import annotations
 
 from pi_voice import config
 from pi_voice.config import Settings
-from pi_voice.config.unbuilt import is_unbuilt, notices, refusals
+from pi_voice.config.unbuilt import notices, refusals
 
 
 def test_the_defaults_promise_nothing_that_is_not_there() -> None:
     assert list(notices(Settings())) == []
-
-
-def test_a_setting_that_does_nothing_yet_is_told() -> None:
-    settings = config.parse("[privacy]\nled_required = true\n[button]\npin = 5\n")
-    assert list(notices(settings)) == [
-        "[privacy] led_required = true has no effect yet: it comes with a later version"
-    ]
-
-
-def test_only_what_does_nothing_is_unbuilt() -> None:
-    assert is_unbuilt(("privacy", "led_required"))
-    assert not is_unbuilt(("privacy", "remote_unmute"))
 
 
 def test_a_choice_that_cannot_be_made_yet_is_refused_with_one_that_can() -> None:

@@ -8,7 +8,7 @@ from pi_voice.config.settings import Settings
 from pi_voice.config.tables import title
 from pi_voice.config.toml_text import KeyPath, value_text
 
-UNBUILT: frozenset[KeyPath] = frozenset({("privacy", "led_required")})
+UNBUILT: frozenset[KeyPath] = frozenset()
 CHOICES: dict[KeyPath, tuple[str, ...]] = {
     ("activation", "mode"): ("server", "semantic"),
 }
