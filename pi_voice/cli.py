@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -72,9 +74,24 @@ def _parser() -> argparse.ArgumentParser:
         "--service", action="store_true", help="check: try the service with the key and settings"
     )
     config.set_defaults(verb=_config)
+    _add_simulate(verbs)
     _add_remote(verbs)
     _add_doctor(verbs)
     return parser
+
+
+def _add_simulate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    said = "let a simulated box live through a day of faults, faster than it passes"
+    simulate = verbs.add_parser("simulate", help=said)
+    hours, speed = "simulated time, instead of 24", "at most so many times real time, or max"
+    simulate.add_argument("--hours", type=_positive, default=24.0, metavar="H", help=hours)
+    simulate.add_argument("--speed", type=_speed, default=math.inf, metavar="X", help=speed)
+    dice = "the same seed is the same story"
+    simulate.add_argument("--seed", type=int, default=1, metavar="S", help=dice)
+    which = "all, none, or names with commas between them; a wrong one lists them"
+    simulate.add_argument("--faults", default="all", metavar="NAMES", help=which)
+    simulate.add_argument("--json", type=Path, metavar="FILE", help="write the outcome there, too")
+    simulate.set_defaults(verb=_simulate)
 
 
 def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -182,6 +199,24 @@ def _demo(options: argparse.Namespace) -> int:
 
     wishes = demo.Wishes(tuple(options.wav), options.out, options.activation, options.json)
     return demo.run(wishes)
+
+
+def _positive(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+
+
+def _speed(text: str) -> float:
+    return math.inf if text in ("0", "max") else _positive(text)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from pi_voice import simulate
+
+    wanted = (options.hours, options.speed, options.seed, options.faults, options.json)
+    return simulate.run(simulate.Wishes(*wanted))
 
 
 def _serve(options: argparse.Namespace) -> int:

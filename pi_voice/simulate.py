@@ -100,7 +100,8 @@ class Outcome:
     @property
     def swaps(self) -> int:
         """Sessions that were followed by another one because of their age."""
-        return sum(n for reason, n in self.record.downs.items() if RENEWED in reason)
+        renewed = sum(n for reason, n in self.record.downs.items() if RENEWED in reason)
+        return renewed + self.record.faults["session_cap"]
 
 
 def run(wishes: Wishes) -> int:
@@ -226,6 +227,7 @@ def report(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield f"story            {record.digest}"
     if outcome.problem:
+        yield from record.steps
         yield f"at {_hours(outcome.simulated_s)} h ({outcome.simulated_s:.3f} s): {outcome.problem}"
         again = f"pi-voice simulate --seed {wishes.seed} --hours {wishes.hours:g}"
         yield f"See it again with: {again} --faults {wishes.faults} --speed max"

@@ -26,6 +26,7 @@ NETWORK_S = 12.0  # the slowest way back after a lost link: a patient attempt an
 PATIENT_S = 330.0  # whoever asks for patience gets up to five minutes of it
 CLOSE_CODES = (1000, 1001, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 4000, 4999)
 DELTA = "response.output_audio.delta"
+RESTING = (Pattern.IDLE, Pattern.MUTED, Pattern.ASLEEP)
 WELL = {
     Pattern.IDLE,
     Pattern.OPENING,
@@ -210,7 +211,9 @@ async def _microphone_zeros(scene: Scene) -> None:
 
 
 async def _microphone_overflow(scene: Scene) -> None:
-    scene.box.microphone.overflow(batches=scene.chance.choice((1, 5)))
+    if await waits_for(lambda: scene.box.microphone.is_open, MID_TURN_S):
+        scene.box.microphone.overflow(batches=scene.chance.choice((1, 5)))
+        await waits_for(lambda: not scene.box.microphone.is_open, MID_TURN_S)
 
 
 async def _speaker_unplugged(scene: Scene) -> None:
@@ -234,6 +237,7 @@ async def _button_bouncing(scene: Scene) -> None:
 async def _button_stuck(scene: Scene) -> None:
     async with scene.hands:
         await scene.box.button.hold(scene.chance.uniform(2_000, 90_000))
+        await waits_for(lambda: scene.box.leds.pattern in RESTING, MID_TURN_S)
 
 
 async def waits_for(fact: Callable[[], bool], within_s: float) -> bool:
@@ -312,8 +316,8 @@ class Weather:
         spell = Spell(name, fault.part, loop.time(), fault.recover_s)
         self._record.strikes(spell)
         await fault.strike(self._scene)
-        spell.ended_s = loop.time()
-        await self._recovers(spell, spell.ended_s)
+        self._record.ends(spell, loop.time())
+        await self._recovers(spell, loop.time())
 
     async def _recovers(self, spell: Spell, ended_s: float) -> None:
         await asyncio.sleep(LOOK_S)
@@ -330,6 +334,6 @@ class Weather:
 
     async def _mid_turn(self) -> None:
         """Wait until somebody talks or is answered, and then for any moment of that."""
-        leds, quiet = self._scene.box.leds, (Pattern.IDLE, Pattern.MUTED)
-        await waits_for(lambda: leds.pattern not in quiet, MID_TURN_S)
+        leds = self._scene.box.leds
+        await waits_for(lambda: leds.pattern not in RESTING, MID_TURN_S)
         await asyncio.sleep(self._scene.chance.uniform(0, 5))

@@ -14,8 +14,10 @@ from pi_voice.core.actions import Action, Sound
 from pi_voice.core.events import Event
 from pi_voice.core.failures import Failure
 from pi_voice.errors import PiVoiceError
+from pi_voice.sim.clock import START_S
 
 KEPT = 200  # of anything that is only looked at for a while
+STEPS = 60  # that led to what must never happen
 NOTICED_S = 40.0  # a dead link that nobody uses is found out by then, and told
 BAD_NEWS = {Sound.NO_REPLY, Sound.TOO_LONG, *(Sound(failure.value) for failure in Failure)} - {
     Sound.MUTED
@@ -76,6 +78,7 @@ class Record:
         recoveries_s: How long the box took to be well after each.
         now_s: The time of the last step.
         problem: The first thing that must never happen.
+        steps: The newest, with what struck between them.
     """
 
     def __init__(self) -> None:
@@ -89,6 +92,7 @@ class Record:
         self.recoveries_s: dict[str, list[float]] = defaultdict(list)
         self.now_s = 0.0
         self.problem: Violation | None = None
+        self.steps: deque[str] = deque(maxlen=STEPS)
         self._digest = hashlib.blake2b(digest_size=16)
 
     @property
@@ -113,11 +117,19 @@ class Record:
 
     def fail(self, what: str) -> None:
         """Remember what must never happen; the first of it ends the simulation."""
-        self.problem = self.problem or Violation(what)
+        if self.problem is None:
+            self.problem = Violation(what)
+            self._note(f"!! {what}")
 
     def strikes(self, spell: Spell) -> None:
+        self.now_s = spell.began_s
         self.spells.append(spell)
         self.faults[spell.name] += 1
+        self._note(f"++ {spell.name} begins")
+
+    def ends(self, spell: Spell, now_s: float) -> None:
+        spell.ended_s = self.now_s = now_s
+        self._note(f"-- {spell.name} is over")
 
     def excuse(
         self, from_s: float, to_s: float, parts: Sequence[str] = (), *, grace_s: float | None = None
@@ -153,8 +165,13 @@ class Record:
             self.fail(f"the link went down and nobody cut it: {event.reason}")
 
     def _write_down(self, event: Event, actions: Sequence[Action]) -> None:
-        words = [f"{self.now_s:.6f}", _words(event), *map(_words, actions)]
-        self._digest.update("\n".join(words).encode())
+        words = [_words(event), *map(_words, actions)]
+        self._digest.update("\n".join((f"{self.now_s:.6f}", *words)).encode())
+        if not isinstance(event, ev.MicHeard | ev.ReplyAudio):  # there are too many of them
+            self._note(" → ".join((words[0], ", ".join(words[1:]) or "-")))
+
+    def _note(self, what: str) -> None:
+        self.steps.append(f"{self.now_s - START_S:.3f} s  {what}")
 
 
 def _words(thing: object) -> str:
