@@ -140,9 +140,26 @@ async def test_a_dead_network_is_no_stuck_response(network: Network) -> None:
         network.heal()
 
 
-async def test_a_slow_uplink_is_no_stuck_response(network: Network) -> None:
-    network.bytes_per_s = 70_000
-    network.window_bytes = 1 << 16
+@pytest.mark.parametrize("after_s", [0.0, 1.5, 2.5, 3.5, 4.5])
+async def test_a_network_that_dies_between_the_turn_and_its_reply_is_no_stuck_response(
+    network: Network, after_s: float
+) -> None:
+    async with connected(Script(faults=[NEVER_BEGUN])) as here:
+        here.speak()
+        here.link.commit_turn()
+        await asyncio.sleep(after_s)
+        network.black_hole()
+        await here.tells(LinkDown)
+        assert here.all(TurnRefused) == []
+        network.heal()
+
+
+@pytest.mark.parametrize(("bytes_per_s", "delay_ms"), [(70_000, 0), (40_000, 1200)])
+async def test_a_slow_uplink_is_no_stuck_response(
+    network: Network, bytes_per_s: int, delay_ms: int
+) -> None:
+    network.bytes_per_s, network.delay_ms = bytes_per_s, delay_ms
+    network.window_bytes = 1 << 17
     async with connected() as here:
         here.link.send_turn(tone(15_000))
         here.link.commit_turn()

@@ -643,6 +643,18 @@ async def test_hanging_up_ends_the_attempts_to_connect(network: Network) -> None
         await here.tells(LinkUp)
 
 
+async def test_whoever_wakes_up_does_not_wait_out_a_pause_of_before() -> None:
+    async with room(Script(refusals=[Refusal(401), Refusal(401)])) as here:
+        await here.tells(LinkDown)
+        await asyncio.sleep(10)
+        here.link.hang_up()
+        await settle()
+        here.link.wake_up()
+        begin_s = now_s()
+        await here.tells(LinkUp)
+        assert now_s() - begin_s < 1
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15, 0.25, 0.35])
 async def test_hanging_up_while_it_connects_leaves_no_session(
     network: Network, after_s: float

@@ -20,8 +20,7 @@ def test_who_asked_for_nothing_waits_for_nothing() -> None:
 def test_a_reply_has_to_begin_after_the_turn_arrived() -> None:
     patience = Patience()
     patience.asked(100.0)
-    patience.uploading(30.0)
-    assert patience.due_s == 130.0 + CREATED_S
+    assert patience.due_s == 100.0 + CREATED_S
     patience.arrived(104.0)
     assert patience.due_s == 104.0 + CREATED_S
     assert reason(patience, 108.9) == ""
@@ -86,9 +85,8 @@ def test_what_was_refused_or_forgotten_is_not_waited_for() -> None:
     assert patience.due_s == inf
 
 
-def test_the_end_of_another_reply_does_not_shorten_an_upload() -> None:
+def test_the_end_of_another_reply_changes_nothing() -> None:
     patience = Patience()
     patience.asked(100.0)
-    patience.uploading(30.0)
     patience.ended("other", 101.0)
-    assert patience.due_s == 130.0 + CREATED_S
+    assert patience.due_s == 100.0 + CREATED_S

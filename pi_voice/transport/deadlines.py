@@ -18,8 +18,7 @@ from pi_voice.transport.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
-DOUBT_S = 3.0  # pings go out every 2 s: without a byte for longer, the link is to blame first
-LOOK_AGAIN_S = 1.0
+LOOK_AGAIN_S = 0.1  # while we wait for a sign of life
 SIGNS = (  # that a reply goes on, beside its sound
     "response.output_audio_transcript.delta",
     "response.output_text.delta",
@@ -48,6 +47,7 @@ class Deadlines:
         self._in_a_row = 0
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at_s = inf
+        self._doubts_since_s = inf
         transport.on("input_audio_buffer.committed", self._on_committed)
         transport.on("turn_started", self._on_turn_started)
         transport.on("audio", self._on_audio)
@@ -57,11 +57,6 @@ class Deadlines:
 
     def asked(self) -> None:
         self._patience.asked(self._now_s())
-        self._set_timer()
-
-    def uploading(self, turn_ms: float) -> None:
-        """Wait longer by the length of the turn: over a slower uplink nobody can talk."""
-        self._patience.uploading(turn_ms / 1000)
         self._set_timer()
 
     def refused(self) -> None:
@@ -114,10 +109,12 @@ class Deadlines:
         now_s = self._now_s()
         stuck = self._patience.stuck(now_s)
         if stuck is None:
+            self._doubts_since_s = inf
             self._set_timer()
-        elif self._transport.silent_s > DOUBT_S:
+        elif not self._is_alive(now_s):
             self._timer = asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look)
         else:
+            self._doubts_since_s = inf
             self._in_a_row += 1
             self.forget()
             if self._in_a_row % 2:
@@ -126,6 +123,16 @@ class Deadlines:
             else:
                 trouble = Trouble(RetryClass.NETWORK, LinkFault.SERVICE, stuck.reason)
                 self._abandon(trouble)
+
+    def _is_alive(self, now_s: float) -> bool:
+        """Whether the service answers at all: if not, the network is to blame, and others see it.
+
+        What it sent before it answers is read before, too: it may have been on its way.
+        """
+        if self._doubts_since_s == inf:
+            self._doubts_since_s = now_s
+            self._transport.probe()
+        return self._transport.silent_s <= now_s - self._doubts_since_s
 
     @staticmethod
     def _now_s() -> float:

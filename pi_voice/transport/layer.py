@@ -214,6 +214,10 @@ class WebSocketTransport(EventEmitter, Talk):
         """Sound that was given to us and did not reach the service, in ms: muted, no link, slow."""
         return self._protocol.dialog.uplink.dropped_ms + self._supervisor.dropped_ms
 
+    def probe(self) -> None:
+        """Find out soon whether the connection still lives; `silent_s` shows it."""
+        self._supervisor.probe()
+
     @property
     def silent_s(self) -> float:
         """Since when not one byte came from the service; infinite without a connection."""

@@ -202,10 +202,8 @@ class ServiceLink:
                 self._transport.send_event({"type": "input_audio_buffer.clear"})
         else:
             self._drop_told = False
-            turn_ms = self._transport.appended_ms
             self._transport.send_audio(b"", commit=True)
             self._downlink.ask()
-            self._deadlines.uploading(turn_ms)
 
     def _append(self, pcm: bytes) -> None:
         before_ms = self._transport.dropped_ms

@@ -50,10 +50,6 @@ class Patience:
         self._asked += 1
         self._settle(now_s)
 
-    def uploading(self, upload_s: float) -> None:
-        """What shall be answered may take so long to get there."""
-        self._begin_by_s += upload_s
-
     def arrived(self, now_s: float) -> None:
         """The service has all of the turn."""
         if self._begin_by_s < inf:

@@ -150,6 +150,10 @@ class Supervisor:
     def retry_now(self) -> None:
         """The network changed: do not wait out a pause, and do not trust what seems to live."""
         self._hurry.set()
+        self.probe()
+
+    def probe(self) -> None:
+        """Find out soon whether the connection still lives."""
         if self._performer.socket is not None:
             self._performer.socket.probe()
 

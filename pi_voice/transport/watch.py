@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from pi_voice.transport.connection import Limits, Wire
 
@@ -36,6 +37,12 @@ class Watch:
             self._excused_until = max(self._excused_until, now)
             self._look()
         return now
+
+    def probe(self) -> None:
+        """Ask for a sign of life now, and expect it as soon as while somebody talks."""
+        self.activity()
+        self._pinged_at = -inf
+        self._look()
 
     def excuse(self, for_s: float) -> None:
         """Expect nothing for a while, because a large message has to get through first."""

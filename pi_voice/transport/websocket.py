@@ -111,8 +111,8 @@ class Socket:
         return asyncio.get_running_loop().time() - self._wire.heard_at
 
     def probe(self) -> None:
-        """The network changed: find out soon whether the connection still lives."""
-        self._watch.activity()
+        """Find out soon whether the connection still lives."""
+        self._watch.probe()
 
     def send(self, text: bytes, *, audio_ms: float = 0.0) -> None:
         """Send or queue one text message; returns at once.
