@@ -97,10 +97,10 @@ def test_a_version_that_does_not_start_gives_way_to_the_one_before(installed_ima
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_a_bare_debian_gets_everything_from_the_network(systemd_image: Image) -> None:
-    root = image.root(image.SYSTEM)
-    with Box((root,), Options(network=True)) as box:
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("suite", image.SUITES)
+def test_a_bare_debian_gets_everything_from_the_network(systemd_image: Image, suite: str) -> None:
+    with Box((image.root(image.SYSTEM, suite),), Options(network=True)) as box:
         put_checkout(box)
         told = box.run(SCRIPT)
         assert "install the packages python3-venv, python3-pyaudio" in told

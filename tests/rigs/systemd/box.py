@@ -41,10 +41,12 @@ class Options:
 
     Attributes:
         network: It shares this machine's network; otherwise it only has a loopback of its own.
+        read_only: Nothing can be written but what lives in memory.
         binds: Files and folders of this machine that are seen inside, as nspawn writes them.
     """
 
     network: bool = False
+    read_only: bool = False
     binds: Sequence[str] = ()
 
 
@@ -87,6 +89,8 @@ class Box:
         name = self._folder.name.replace("_", "x")  # which no name of a machine may hold
         options = ["-M", name, "--timezone=off"]
         options += [f"--bind={bind}" for bind in self._options.binds]
+        if self._options.read_only:
+            options.append("--read-only")
         if self._options.network:
             options.append("--resolv-conf=bind-host")
             options += [f"--bind-ro={file}" for file in FILES_PASSED_ON if Path(file).exists()]

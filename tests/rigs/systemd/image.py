@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-SUITE = "bookworm"
+SUITES = ("bookworm", "trixie")  # of Raspberry Pi OS 12 and 13
 # what a Raspberry Pi OS has before anything is installed on it
 SYSTEM = ("systemd", "systemd-sysv", "dbus", "kmod", "procps", "python3", "ca-certificates")
 # what install.sh would fetch from the distribution, so that most tests need no network
@@ -76,21 +77,21 @@ def check_tools() -> None:
             raise Missing(f"{tool} is missing; run: apt-get install {package}")
 
 
-def root(packages: tuple[str, ...]) -> Path:
+def root(packages: tuple[str, ...], suite: str = SUITES[0]) -> Path:
     """A Debian with these packages, made if it is not there.
 
     Raises:
         Missing: It could not be made.
     """
-    name = hashlib.sha256(json.dumps([SUITE, packages, QUIET_UNITS]).encode()).hexdigest()[:12]
+    name = hashlib.sha256(json.dumps([suite, packages, QUIET_UNITS]).encode()).hexdigest()[:12]
     place = cache() / name
     with alone(cache() / f"{name}.lock"):
         if not place.is_dir():
-            _make(place, packages)
+            _make(place, packages, suite)
     return place
 
 
-def _make(place: Path, packages: tuple[str, ...]) -> None:
+def _make(place: Path, packages: tuple[str, ...], suite: str) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent) as folder:
         new = Path(folder) / "root"
         # as this machine does it: its servers, its proxies
@@ -98,26 +99,29 @@ def _make(place: Path, packages: tuple[str, ...]) -> None:
         for kind in ("man", "locale", "doc"):
             options.append(f"--dpkgopt=path-exclude=/usr/share/{kind}/*")
         included = f"--include={','.join(packages)}"
+        sources = Path(folder) / "debian.sources"
+        sources.write_text(_sources(suite))
         base = ["mmdebstrap", "--variant=minbase", "--mode=root", *options, included]
-        _run(*base, SUITE, str(new), *_sources())
+        _run(*base, suite, str(new), str(sources))
         (new / "etc" / "hostname").write_text("box\n")
         (new / "etc" / "machine-id").write_text("")
         _run("systemctl", f"--root={new}", "mask", *QUIET_UNITS)
         new.rename(place)
 
 
-def _sources() -> list[str]:
-    """This machine's own list of package servers, if it is of the same suite."""
+def _sources(suite: str) -> str:
+    """This machine's own package servers, asked for another release of Debian."""
     for path in ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"):
-        if Path(path).exists() and SUITE in Path(path).read_text():
-            return [path]
-    return []
+        text = Path(path).read_text() if Path(path).exists() else ""
+        if any(known in text for known in SUITES):
+            return re.sub("|".join(SUITES), suite, text)
+    raise Missing(f"this machine's list of package servers names neither {' nor '.join(SUITES)}")
 
 
 def wheels_name() -> str:
     """Changes with what the program needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needs = [*requirements(), *project["build-system"]["requires"], SUITE]
+    needs = [*requirements(), *project["build-system"]["requires"], SUITES[0]]
     return f"wheels-{hashlib.sha256(json.dumps(needs).encode()).hexdigest()[:12]}"
 
 
