@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
 async def _measured(names: Sequence[str], effort: Effort) -> list[Figure]:
     figures = []
     for name in names:
-        sys.stderr.write(f"measuring {name} …\n")
+        began_s = time.monotonic()
+        sys.stderr.write(f"measuring {name} …")
+        sys.stderr.flush()
         figures += await FIGURES[name](effort)
+        sys.stderr.write(f" {time.monotonic() - began_s:.0f} s\n")
     return figures

@@ -14,6 +14,7 @@ from benchmarks.processes import Service, program
 from benchmarks.usage import resident_mb
 
 WARM_UP_S = 0.5
+AT_REST_S = 11.0  # pings come every 2 s until nothing was said for 10 s
 Came = Sequence[tuple[float, int, int]]  # when, number of the first frame, how many
 
 
@@ -84,6 +85,7 @@ class Contender:
 
 
 FLOOR = Contender("benchmarks.clients.floor_device")
+BARE = Contender("benchmarks.clients.floor_stream")  # drives no card
 LAYER = Contender("benchmarks.clients.layer_stream")
 
 
@@ -125,7 +127,7 @@ async def device(steady: Service, job: Job, encoding: str = "pcm") -> Run:
         elif not job.idle:
             made.press()
             await made.told("microphone")
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(AT_REST_S if job.idle else WARM_UP_S)
         return await _measured(made, steady, job)
 
 
@@ -144,7 +146,7 @@ async def muted(steady: Service, job: Job) -> Run:
         await made.told("microphone")
         await made.click("mute")
         await made.told("light", pattern="muted")
-        await asyncio.sleep(2 * WARM_UP_S)
+        await asyncio.sleep(AT_REST_S)
         await steady.ask("forget")
         return await _measured(made, steady, job)
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from benchmarks.clients.pace import FRAME_MS, Job
-from benchmarks.contenders import FLOOR, LAYER, Run, device, listening, muted, peers
+from benchmarks.contenders import (
+    BARE,
+    FLOOR,
+    LAYER,
+    Contender,
+    Run,
+    device,
+    listening,
+    muted,
+    peers,
+)
 from benchmarks.figures import Effort, Figure, Goal, Of
 from benchmarks.processes import Service, rounds, service
 
@@ -43,7 +55,7 @@ async def measure(effort: Effort) -> list[Figure]:
                 runs[name] = partial(contender.run, steady, job(frame_ms=FRAME_MS))
             done = await rounds(runs, effort.of(5, 1))
             figures += _streams(direction, done, list(here), absent)
-        return figures + await _rest(steady, effort, list(here), absent)
+        return figures + await _rest(steady, effort, here, absent)
 
 
 def _streams(
@@ -128,56 +140,55 @@ def _to_player(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> li
 
 
 async def _rest(
-    steady: Service, effort: Effort, here: Sequence[str], absent: Mapping[str, str]
+    steady: Service, effort: Effort, here: Mapping[str, Contender], absent: Mapping[str, str]
 ) -> list[Figure]:
     """Nobody talks."""
-    found, _ = await peers()
     job = Job(steady.url, FRAME_MS, effort.of(5, 1), duplex=False, idle=True)
-    usual = Job(steady.url, USUAL_MS, effort.of(10, 2), duplex=False, idle=True)
-    runs: dict[str, Callable[[], Awaitable[Run]]] = {"ours": partial(device, steady, usual)}
-    for name, contender in {"floor": FLOOR, **found}.items():
-        runs[name] = partial(contender.run, steady, job)
+    runs = {name: partial(one.run, steady, job) for name, one in {"floor": BARE, **here}.items()}
     idle = await rounds(runs, effort.of(2, 1))
-    others = {name: [run.cpu_min_s for run in idle[name]] for name in here}
-    floor = [run.cpu_min_s for run in idle["floor"]]
-    figures = [
+    cpu = {name: [run.cpu_min_s for run in done] for name, done in idle.items()}
+    job = replace(job, frame_ms=USUAL_MS, for_s=effort.of(60, 5))
+    # both at once: neither does enough to be in the other's way
+    closed, shut = await asyncio.gather(device(steady, job), muted(steady, job))
+    others = {name: cpu[name] for name in here}
+    least = Goal(Of.MEDIAN, 0.01)
+    return [
         Figure(
-            "CPU, idle, microphone closed", CPU, [run.cpu_min_s for run in idle["ours"]], floor,
-            Goal(Of.MEDIAN, 0.01), LIMITED_BY["muted"], peers=others, cannot=absent,
+            "CPU, idle, microphone closed", CPU, [closed.cpu_min_s], cpu["floor"], least,
+            LIMITED_BY["muted"], paired=False, peers=others, cannot=absent,
         ),
-        Figure("wake-ups, idle", "per s", [run.switches_s for run in idle["ours"]]),
+        Figure("wake-ups, idle", "per s", [closed.switches_s]),
+        Figure(
+            "CPU, hands-free, muted", CPU, [shut.cpu_min_s], goal=least,
+            limited_by=LIMITED_BY["muted"], cannot=dict.fromkeys(here, NO_MUTE),
+        ),
+        *await _listening(steady, effort, here),
     ]  # fmt: skip
-    quiet = await rounds({"muted": partial(muted, steady, usual)}, effort.of(3, 1))
-    figures.append(
-        Figure(
-            "CPU, hands-free, muted", CPU, [run.cpu_min_s for run in quiet["muted"]],
-            goal=Goal(Of.MEDIAN, 0.01), limited_by=LIMITED_BY["muted"],
-            cannot=dict.fromkeys(here, NO_MUTE),
-        )
-    )  # fmt: skip
-    open_runs = {
-        str(batch_ms): partial(
-            listening, steady, Job(steady.url, batch_ms, effort.of(5, 1), duplex=False)
-        )
-        for batch_ms in BATCHES_MS
+
+
+async def _listening(
+    steady: Service, effort: Effort, here: Mapping[str, Contender]
+) -> list[Figure]:
+    """Hands-free, and the gate is shut."""
+    job = partial(Job, steady.url, for_s=effort.of(5, 1), duplex=False)
+    runs = {
+        str(batch_ms): partial(listening, steady, job(frame_ms=batch_ms)) for batch_ms in BATCHES_MS
     }
-    heard = await rounds(open_runs, effort.of(3, 1))
+    heard = await rounds(runs, effort.of(3, 1))
+    coded = await device(steady, job(frame_ms=USUAL_MS), "pcmu")
+    cannot = dict.fromkeys(here, NO_VAD)
     sent = [run.sent_mb_min for run in heard[str(USUAL_MS)]]
-    figures.append(
-        Figure(
-            "bytes up, silence, hands-free", "MB per minute", sent, goal=Goal(Of.MOST, 0.05),
-            cannot=dict.fromkeys(here, NO_VAD),
-        )
-    )  # fmt: skip
-    coded = await device(steady, Job(steady.url, USUAL_MS, 1, duplex=False), "pcmu")
-    figures.append(Figure("bytes up, speech, pcmu", "MB per minute", [coded.sent_mb_min]))
-    for batch_ms in BATCHES_MS:
-        figures.append(
+    return [
+        Figure("bytes up, silence, hands-free", "MB per minute", sent, goal=Goal(Of.MOST, 0.05),
+               cannot=cannot),
+        Figure("bytes up, speech, pcmu", "MB per minute", [coded.sent_mb_min]),
+        *(
             Figure(
                 f"CPU, hands-free, nobody talks, batches of {batch_ms} ms", CPU,
                 [run.cpu_min_s for run in heard[str(batch_ms)]],
                 goal=Goal(Of.MEDIAN, 0.5) if batch_ms == USUAL_MS else None,
-                limited_by=LIMITED_BY["listening"], cannot=dict.fromkeys(here, NO_VAD),
+                limited_by=LIMITED_BY["listening"], cannot=cannot,
             )
-        )  # fmt: skip
-    return figures
+            for batch_ms in BATCHES_MS
+        ),
+    ]  # fmt: skip

@@ -37,17 +37,11 @@ async def measure(effort: Effort) -> list[Figure]:
     async with service("steady") as steady:
         waits = await _presses(steady, effort.of(60, 8))
         spoken_ms = await _hands_free(steady, effort.of(8, 1))
-    async with service("steady", str(FRAME_MS)) as dripping:
-        dripped = await _presses(dripping, effort.of(20, 3))
     to_speaker = Goal(Of.P99, CUSHION_MS + BUFFER_MS)
     silence = Goal(Of.P95, 60)
     return [
         Figure("press → first byte, microphone closed before", "ms", waits.first_byte),
         Figure("wire → speaker", "ms", waits.to_speaker, goal=to_speaker, limited_by=LIMITED_BY),
-        Figure(
-            "wire → speaker, sound in drops of 20 ms", "ms", dripped.to_speaker,
-            limited_by=LIMITED_BY,
-        ),
         Figure("press → silence", "ms", waits.silence, goal=silence, limited_by=LIMITED_BY),
         Figure("release → first sound of the reply, tail of 150 ms", "ms", waits.after_release),
         Figure("end of speech → first sound, hangover of 600 ms", "ms", spoken_ms),

@@ -37,8 +37,8 @@ def updated(text: str, machine: Mapping[str, Any], figures: Sequence[Figure]) ->
 def chapter(machine: Mapping[str, Any], figures: Sequence[Figure]) -> Iterator[str]:
     yield (
         f"Measured on {machine['at'][:10]} by `benchmarks/run` on this machine: "
-        f"{machine['model']}, {machine['cores']} cores, Linux {machine['kernel']}, Python {machine['python']}, "
-        f"load {machine['load']:g} at the start."
+        f"{machine['model']}, {machine['cores']} cores, Linux {machine['kernel']}, "
+        f"Python {machine['python']}, load {machine['load']:g} at the start."
     )
     yield ""
     yield f"![Latency and CPU by part]({PICTURE.relative_to(ROOT)})"

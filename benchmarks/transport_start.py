@@ -17,7 +17,7 @@ async def measure(effort: Effort) -> list[Figure]:
         ours = partial(_start, "layer_start", embedded.url)
         floor = partial(_start, "floor_start", embedded.url)
         await pairs(ours, floor, 1)  # the disk is not what is measured
-        starts = await pairs(ours, floor, effort.of(20, 3))
+        starts = await pairs(ours, floor, effort.of(15, 3))
     ready_ms, floor_ready_ms = ([start["ready_ms"] for start in every] for every in starts)
     cpu_ms, floor_cpu_ms = ([start["cpu_ms"] for start in every] for every in starts)
     heavy = [len(start["heavy"]) for start in starts[0]]
