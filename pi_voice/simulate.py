@@ -146,7 +146,7 @@ async def _live(
             if loop.time() - told_s >= HOUR_S:
                 told_s += HOUR_S
                 progress(_progress(told_s - began_s, record, growth))
-        growth.judge()
+        growth.judge(record)
         simulated_s = loop.time() - began_s
     took_s = time.monotonic() - really_s
     return Outcome(wishes, simulated_s, took_s, record, growth, lines.lines)
@@ -166,7 +166,7 @@ async def _stage(
         dice = [random.Random(f"{wishes.seed} {who}") for who in ("person", "weather")]
         scenes = [Scene(made, network, chance, asyncio.Lock()) for chance in dice]
         scenes[1] = replace(scenes[1], hands=scenes[0].hands)
-        growth = Growth(record)
+        growth = Growth()
         person = Person(scenes[0], record)
         weather = Weather(scenes[1], record, wishes.names())
         guard = Guard(made, Ear(made.daemon.device, network), record)

@@ -121,9 +121,8 @@ class Growth:
         samples: Oldest first.
     """
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self) -> None:
         self.samples: list[Sample] = []
-        self._record = record
 
     async def watch(self) -> None:
         began_s = asyncio.get_running_loop().time()
@@ -140,11 +139,11 @@ class Growth:
             return None
         return slope([sample.at_h for sample in warm], [sample.rss_mib for sample in warm])
 
-    def judge(self) -> None:
+    def judge(self, record: Record) -> None:
         """Complain of what grew."""
         rise = self.slope_mib_per_h
         if rise is not None and rise > SLOPE_MIB_PER_H:
-            self._record.fail(f"the memory grows by {rise:.2f} MiB an hour")
+            record.fail(f"the memory grows by {rise:.2f} MiB an hour")
         if len(self.samples) < FEWEST_SAMPLES:
             return
         half = len(self.samples) // 2
@@ -152,7 +151,7 @@ class Growth:
             before = max(getattr(sample, what) for sample in self.samples[:half])
             after = max(getattr(sample, what) for sample in self.samples[half:])
             if after > before + SPARE:
-                self._record.fail(f"the {what} grew from {before} to {after}")
+                record.fail(f"the {what} grew from {before} to {after}")
 
 
 class Lines(logging.Handler):

@@ -1,0 +1,24 @@
+"""Every fault of the table strikes, and the box gets over it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pi_voice.simulate import Wishes, live
+from pi_voice.simulate_faults import FAULTS, WELL
+
+MINUTES = 8.0  # about five times in this; the dice are fixed
+
+
+@pytest.mark.off_the_wire  # what is sent is checked elsewhere; here it would take half the time
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_box_gets_over(name: str) -> None:
+    outcome = live(Wishes(hours=MINUTES / 60, seed=5, faults=name))
+    assert outcome.problem is None
+    assert outcome.record.faults[name] >= 1
+    assert outcome.record.outcomes.total() >= 1
+
+
+def test_a_light_that_tells_of_trouble_is_not_well() -> None:
+    assert "no_network" not in WELL
+    assert "no_microphone" not in WELL
