@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,20 @@ def test_whoever_called_sudo_may_use_the_commands(
     monkeypatch.setenv("SUDO_USER", "pi")
     run(debian)
     assert "usermod -aG pi-voice pi" in debian.calls
+
+
+def test_every_command_that_the_readme_shows_is_known() -> None:
+    shown = re.findall(
+        r"^    sudo .*install\.sh ?([^#\n]*)", (ROOT / "README.md").read_text(), re.M
+    )
+    for words in shown:
+        command.parser().parse_args(words.split())
+
+
+def test_every_verb_and_option_is_in_the_help_of_the_script() -> None:
+    told = (ROOT / "install.sh").read_text().split("<<'END'\n")[1].split("\nEND\n")[0]
+    verb, *options = command.parser()._actions
+    words = [f"sudo ./install.sh {word}" for word in verb.choices or () if word != "install"]
+    words += [word for option in options for word in option.option_strings]
+    assert [word for word in words if word not in told] == []
+    assert len(words) == 8

@@ -26,7 +26,7 @@ FREE_BYTES = 400_000_000  # a version with its packages takes 100 to 200 MB
 
 def main(argv: Sequence[str], machine: Machine | None = None) -> int:
     """Run one verb; the exit code of the process."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     on = machine or Machine()
     os.umask(0o022)  # the user of the service must be able to read the program
     try:
@@ -61,7 +61,7 @@ def refusal(machine: Machine, processor: str) -> str:
     return ""
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="install.sh", add_help=False, allow_abbrev=False)
     parser.add_argument("verb", nargs="?", choices=_VERBS, default="install")
     parser.add_argument("--profile", choices=PROFILES, default="")
