@@ -179,7 +179,7 @@ def test_a_version_that_does_not_work_gives_way_to_the_one_before(
     assert os.listdir(debian.root / "opt/pi-voice/versions") == [old]
     told = capsys.readouterr().err
     assert "planted" in told
-    assert f"Version {old} runs again, nothing else has changed" in told
+    assert f"Version {old} runs again" in told
     assert run(debian, "rollback") == 1
 
 
@@ -254,6 +254,17 @@ def test_other_systems_are_refused(debian: FakeDebian) -> None:
 def test_no_start_leaves_the_service_to_you(debian: FakeDebian) -> None:
     assert run(debian, "--no-start") == 0
     assert (debian.service, debian.enabled) == ("inactive", True)
+    assert run(debian) == 0
+    assert debian.calls == ["systemctl daemon-reload", "systemctl restart"]
+
+
+def test_a_version_that_was_not_started_is_started_by_the_next_run(debian: FakeDebian) -> None:
+    run(debian)
+    another("9.0")
+    run(debian, "upgrade", "--no-start")
+    assert "systemctl restart" not in debian.calls
+    run(debian, "upgrade")
+    assert "systemctl restart" in debian.calls
 
 
 def test_in_an_image_that_is_being_made_nothing_is_started(debian: FakeDebian) -> None:
@@ -280,9 +291,15 @@ def test_an_unattended_installation_has_its_answers_from_a_file(
 def test_whoever_called_sudo_may_use_the_commands(
     debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SUDO_USER", "pi")
+    monkeypatch.setenv("SUDO_USER", "daemon")  # whom every system knows
     run(debian)
-    assert "usermod -aG pi-voice pi" in debian.calls
+    assert "usermod -aG pi-voice daemon" in debian.calls
+
+
+def test_nobody_is_no_member(debian: FakeDebian, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "somebody-who-left")
+    assert run(debian) == 0
+    assert not [call for call in debian.calls if call.startswith("usermod")]
 
 
 def test_every_command_that_the_readme_shows_is_known() -> None:

@@ -44,7 +44,7 @@ def test_in_32_bits_numpy_is_the_distributions(debian: FakeDebian) -> None:
 
 
 def test_the_key_is_in_no_words(debian: FakeDebian) -> None:
-    steps = plan.installation(HERE, Wishes(key="sk-secret"), PI_OS)
+    steps = plan.installation(HERE, Wishes(key="sk-secret"), PI_OS, plan.Start.NOW)
     assert "sk-secret" not in f"{steps} {plan.told(steps)}"
 
 
@@ -62,7 +62,7 @@ def test_the_unit_runs_what_the_installer_makes() -> None:
 
 
 def test_a_program_is_started_anew_when_something_before_it_changes(debian: FakeDebian) -> None:
-    steps = plan.installation(HERE, Wishes(), PI_OS)
+    steps = plan.installation(HERE, Wishes(), PI_OS, plan.Start.NOW)
     for step in plan.pending(steps, debian.machine):
         step.do(debian.machine)
     assert plan.pending(steps, debian.machine) == []

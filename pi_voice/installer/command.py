@@ -15,6 +15,7 @@ from pathlib import Path
 from pi_voice.errors import EXIT_FAULT, PiVoiceError
 from pi_voice.installer import plan, release, wishes
 from pi_voice.installer.machine import ETC, OPT, STATE, InstallError, Machine
+from pi_voice.installer.plan import Start
 from pi_voice.installer.release import PROFILES, Release
 from pi_voice.installer.start import Started, deafness
 from pi_voice.installer.steps import Build, Step, drop
@@ -38,7 +39,7 @@ def main(argv: Sequence[str], machine: Machine | None = None) -> int:
     except (PiVoiceError, OSError) as error:
         sys.stderr.write(f"install.sh: {error}{_keep(on.transcript())}\n")
         return EXIT_FAULT
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         sys.stderr.write("\ninstall.sh: stopped; run it again to go on\n")
         return 130
     return 0
@@ -74,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _install(options: argparse.Namespace, machine: Machine) -> None:
     here = release.in_checkout(HERE)
-    steps = plan.installation(here, _wishes(options, machine), _packages(machine))
+    said = _wishes(options, machine)
+    start = _start(said, options, machine)
+    steps = plan.installation(here, said, _packages(machine), start)
     waiting = plan.pending(steps, machine)
     if any(isinstance(step, Build) for step in waiting):
         _check_room(machine)
@@ -89,7 +92,7 @@ def _install(options: argparse.Namespace, machine: Machine) -> None:
 
 
 def _upgrade(options: argparse.Namespace, machine: Machine) -> None:
-    if not machine.manifest.current:
+    if not machine.manifest.versions:
         raise InstallError("nothing is installed here yet; run: sudo ./install.sh")
     _install(options, machine)
 
@@ -99,7 +102,7 @@ def _rollback(options: argparse.Namespace, machine: Machine) -> None:
     if not known.previous:
         raise InstallError("there is no earlier version here to go back to")
     earlier = release.installed(machine, known.previous)
-    steps = plan.pending(plan.activation(earlier, start=_starts(options, machine)), machine)
+    steps = plan.pending(plan.activation(earlier, _start(Wishes(), options, machine)), machine)
     if not _announce(steps, options):
         return
     try:
@@ -136,18 +139,17 @@ _VERBS = {
 def _wishes(options: argparse.Namespace, machine: Machine) -> Wishes:
     """What was said on the command line, in the file of answers, and by the person."""
     said = wishes.read(options.unattended) if options.unattended else Wishes()
-    start = said.start and _starts(options, machine)
-    said = replace(said, profile=options.profile or said.profile, start=start)
-    said = replace(said, person=wishes.person())
+    said = replace(said, profile=options.profile or said.profile, person=wishes.person())
     is_new = not machine.exists(f"{ETC}/config.toml")
     if is_new and not options.unattended and not options.dry_run and wishes.somebody_is_there():
         return wishes.asked(said)
     return said
 
 
-def _starts(options: argparse.Namespace, machine: Machine) -> bool:
-    """An image that is being made has no systemd to start anything."""
-    return machine.is_booted and not options.no_start
+def _start(said: Wishes, options: argparse.Namespace, machine: Machine) -> Start:
+    if not machine.is_booted:
+        return Start.AT_BOOT
+    return Start.NOW if said.start and not options.no_start else Start.LATER
 
 
 def _packages(machine: Machine) -> tuple[str, ...]:
@@ -185,11 +187,13 @@ def _gone_back(error: InstallError, bad: Release, machine: Machine) -> InstallEr
         return error
     sys.stdout.write(f"That did not work; going back to version {good}\n")
     old = release.installed(machine, good)
-    steps = plan.pending(plan.activation(old, start=machine.is_booted), machine)
+    steps = plan.pending(
+        plan.activation(old, Start.NOW if machine.is_booted else Start.AT_BOOT), machine
+    )
     _perform(steps, machine)
     if bad.version != machine.manifest.previous:
         drop(machine, bad.version)
-    return InstallError(f"{error}\nVersion {good} runs again, nothing else has changed")
+    return InstallError(f"{error}\nVersion {good} runs again")
 
 
 def _keep(transcript: str) -> str:

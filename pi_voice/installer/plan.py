@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import Enum
 
 from pi_voice.installer.machine import (
     COMMAND,
@@ -51,13 +52,16 @@ def packages(machine: Machine, python: tuple[int, int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*ALWAYS, *offered, *built)))
 
 
-def installation(release: Release, wishes: Wishes, needed: tuple[str, ...]) -> list[Step]:
+def installation(
+    release: Release, wishes: Wishes, needed: tuple[str, ...], start: Start
+) -> list[Step]:
     """From whatever is there to a service that runs this release.
 
     Args:
         release: What to install.
         wishes: Only looked at for what is not there yet, except for a new key.
         needed: The packages of the distribution.
+        start: When it is started.
     """
     wanted = groups(release.read("systemd/pi-voice.sysusers.conf").decode())
     text = configuration(release.profile(wishes.profile or PROFILES[0]), wishes)
@@ -69,12 +73,11 @@ def installation(release: Release, wishes: Wishes, needed: tuple[str, ...]) -> l
         Build(release),
         # both may hold what only the service and its people should read
         File(f"{ETC}/config.toml", text.encode(), 0o640, USER, is_yours=True),
-        File(f"{ETC}/config.toml.example", release.read("config/config.toml")),
         File(f"{ETC}/api_key", key and key + b"\n", 0o600, is_yours=not key),
     ]
     if wishes.person:
         steps.append(Member(wishes.person))
-    return [*steps, *activation(release, start=wishes.start)]
+    return [*steps, *activation(release, start)]
 
 
 def groups(sysusers: str) -> tuple[str, ...]:
@@ -83,17 +86,26 @@ def groups(sysusers: str) -> tuple[str, ...]:
     return (USER, *(row[2] for row in rows if row[:2] == ["m", USER]))
 
 
-def activation(release: Release, *, start: bool) -> list[Step]:
+class Start(Enum):
+    """Whether a version is started once it is in its place."""
+
+    NOW = "now"
+    LATER = "later"  # by the owner; it has yet to show that it works
+    AT_BOOT = "at boot"  # of an image that is being made, where nothing can be started
+
+
+def activation(release: Release, start: Start) -> list[Step]:
     """From a release that is on the machine to the one that runs."""
     steps: list[Step] = [
         File(UNIT, release.read("systemd/pi-voice.service")),
+        File(f"{ETC}/config.toml.example", release.read("config/config.toml")),
         Link(CURRENT, f"versions/{release.version}"),
         Link(COMMAND, f"{CURRENT}/bin/pi-voice"),
         Enabled(),
     ]
-    if start:
+    if start is Start.NOW:
         steps.append(Started(release.version))
-    return [*steps, Settled(release.version)]
+    return steps if start is Start.LATER else [*steps, Settled(release.version)]
 
 
 def removal(manifest: Manifest, *, purge: bool) -> list[Step]:

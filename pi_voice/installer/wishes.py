@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import pwd
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -107,7 +108,8 @@ def somebody_is_there() -> bool:
 def person() -> str:
     """Who called sudo, "" for root itself."""
     name = os.environ.get("SUDO_USER", "root")
-    return "" if name == "root" else name
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return name if name in known - {"root"} else ""
 
 
 def configuration(profile: str, wishes: Wishes) -> str:
