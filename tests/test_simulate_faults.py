@@ -7,7 +7,7 @@ import pytest
 from pi_voice.simulate import Wishes, live
 from pi_voice.simulate_faults import FAULTS, WELL
 
-MINUTES = 8.0  # about five times in this; the dice are fixed
+MINUTES = 5.0  # about three times in this; the dice are fixed
 
 
 @pytest.mark.off_the_wire  # what is sent is checked elsewhere; here it would take half the time
