@@ -115,13 +115,13 @@ async def test_a_black_hole_is_noticed_within_twenty_five_seconds_of_silence(
     assert await ended_after_s(socket) <= 25
 
 
-async def test_a_link_that_the_roam_to_another_network_broke_is_noticed_within_six_seconds(
+async def test_a_link_that_the_roam_to_another_network_broke_is_noticed_in_three_seconds(
     network: Network, socket: Socket
 ) -> None:
     await asyncio.sleep(605)
     network.black_hole()
     socket.probe()
-    assert await ended_after_s(socket) <= 6
+    assert await ended_after_s(socket) <= 2.6
 
 
 async def test_a_link_that_survives_the_change_of_the_network_is_kept(
@@ -131,6 +131,7 @@ async def test_a_link_that_survives_the_change_of_the_network_is_kept(
     for _ in range(20):
         socket.probe()
         await asyncio.sleep(7)
+        network.delay_ms = 1000
     assert socket.closing is None
     assert socket.silent_s < 10
 

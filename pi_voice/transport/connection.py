@@ -44,6 +44,7 @@ class Limits:
         silent_live_s: Without one byte from the service while it is live: the link is dead.
         ping_idle_s: Between two pings while nobody talks.
         silent_idle_s: Without one byte from the service while nobody talks: the link is dead.
+        probe_s: Without one byte from the service after we had reason to ask: the link is dead.
         blocked_s: Without the kernel taking what we send: the link is dead.
         close_s: How long the goodbye may take.
         audio_s: How far the audio that waits may lag behind the newest; the oldest is dropped.
@@ -55,6 +56,7 @@ class Limits:
     silent_live_s: float = 5.0
     ping_idle_s: float = 10.0
     silent_idle_s: float = 20.0
+    probe_s: float = 2.5
     blocked_s: float = 5.0
     close_s: float = 1.5
     audio_s: float = 2.0

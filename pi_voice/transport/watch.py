@@ -22,6 +22,7 @@ class Watch:
         now = self._loop.time()
         self._live_at = self._excused_until = now
         self._pinged_at = now - limits.ping_idle_s
+        self._probed_at = -inf
         self._ending = False
         self._timer: asyncio.Handle = self._loop.call_soon(self._look)
         wire.on_blocked = self._look
@@ -39,8 +40,8 @@ class Watch:
         return now
 
     def probe(self) -> None:
-        """Ask for a sign of life now, and expect it as soon as while somebody talks."""
-        self.activity()
+        """Ask for a sign of life now, and expect it soon."""
+        self._probed_at = self.activity()
         self._pinged_at = -inf
         self._look()
 
@@ -61,7 +62,11 @@ class Watch:
         live = now - max(self._live_at, self._excused_until) < limits.live_s
         ping_s = limits.ping_live_s if live else limits.ping_idle_s
         silent_s = limits.silent_live_s if live else limits.silent_idle_s
-        dead_at = max(wire.heard_at, self._excused_until) + silent_s
+        if wire.heard_at < self._probed_at:
+            silent_s, dead_at = limits.probe_s, max(self._probed_at, self._excused_until)
+        else:
+            dead_at = max(wire.heard_at, self._excused_until)
+        dead_at += silent_s
         fault = f"no sign of life from the service for {silent_s:g} s"
         if wire.blocked_at is not None:
             stuck_at = max(wire.blocked_at, self._excused_until) + limits.blocked_s
