@@ -24,6 +24,7 @@ class FakeDebian:
         service: "inactive", "active", or "failed".
         broken: Versions that do not start, and what they say.
         deaf: Versions that do not hear, and why.
+        update: What `apt-get update` does.
         fails: Words of a command that fails, and what it says.
     """
 
@@ -40,6 +41,7 @@ class FakeDebian:
         self.deaf: dict[str, str] = {}
         self.fails: dict[str, str] = {}
         self.pids = 100
+        self.update: Callable[[], None] = lambda: None
         for folder in ("etc", "opt", "run/systemd/system", "usr/bin", "usr/local/bin", "var/lib"):
             (root / folder).mkdir(parents=True)
         (root / "usr/bin/systemctl").touch()
@@ -70,6 +72,8 @@ class FakeDebian:
 
     def _apt_get(self, verb: str, *words: str) -> Answer:
         self.calls.append(" ".join(("apt-get", verb, *words)))
+        if verb == "update":
+            self.update()
         if verb == "install":
             self.packages.update(word for word in words if word.startswith("python3-"))
         return YES

@@ -296,6 +296,13 @@ def test_whoever_called_sudo_may_use_the_commands(
     assert "usermod -aG pi-voice daemon" in debian.calls
 
 
+def test_a_new_box_reads_its_lists_of_packages_first(debian: FakeDebian) -> None:
+    offered, debian.offered = debian.offered, set()
+    debian.update = lambda: setattr(debian, "offered", offered)
+    assert run(debian) == 0
+    assert "python3-lgpio" in debian.packages
+
+
 def test_nobody_is_no_member(debian: FakeDebian, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "somebody-who-left")
     assert run(debian) == 0

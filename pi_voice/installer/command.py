@@ -18,7 +18,7 @@ from pi_voice.installer.machine import ETC, OPT, STATE, InstallError, Machine
 from pi_voice.installer.plan import Start
 from pi_voice.installer.release import PROFILES, Release
 from pi_voice.installer.start import Started, deafness
-from pi_voice.installer.steps import Build, Step, drop
+from pi_voice.installer.steps import Build, Step, drop, offers_package
 from pi_voice.installer.wishes import Wishes
 
 HERE = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def _install(options: argparse.Namespace, machine: Machine) -> None:
     here = release.in_checkout(HERE)
     said = _wishes(options, machine)
     start = _start(said, options, machine)
-    steps = plan.installation(here, said, _packages(machine), start)
+    steps = plan.installation(here, said, _packages(options, machine), start)
     waiting = plan.pending(steps, machine)
     if any(isinstance(step, Build) for step in waiting):
         _check_room(machine)
@@ -152,7 +152,11 @@ def _start(said: Wishes, options: argparse.Namespace, machine: Machine) -> Start
     return Start.NOW if said.start and not options.no_start else Start.LATER
 
 
-def _packages(machine: Machine) -> tuple[str, ...]:
+def _packages(options: argparse.Namespace, machine: Machine) -> tuple[str, ...]:
+    """What is needed of the distribution; a new box does not know yet what there is."""
+    if not options.dry_run and not offers_package(machine, plan.ALWAYS[0]):
+        sys.stdout.write("Reading the lists of packages\n")
+        machine.ask("apt-get", "update")
     return plan.packages(machine, sys.version_info[:2])
 
 

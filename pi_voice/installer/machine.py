@@ -29,6 +29,13 @@ Answer = tuple[int, str]  # the exit code and everything that was said
 Run = Callable[[Sequence[str]], Answer]
 
 
+_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PYPI": "1",  # where lgpio is built: together with its C library, which Debian lacks
+}
+
+
 class InstallError(PiVoiceError):
     """Something could not be done; the text says what, why and how to mend it."""
 
@@ -41,7 +48,7 @@ def run(words: Sequence[str]) -> Answer:
         environment["PIP_NO_CACHE_DIR"] = "1"  # an SD card has better uses
     done = subprocess.run(
         words,
-        env={**environment, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        env={**environment, **_ENVIRONMENT},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -29,6 +29,7 @@ from pi_voice.installer.steps import (
     Packages,
     Settled,
     Step,
+    has_package,
     offers_package,
 )
 from pi_voice.installer.undo import Forgotten, Gone, Kept, NoAccount, Stopped
@@ -43,7 +44,11 @@ LGPIO_WHEELS_UNTIL = (3, 12)  # for a newer Python it is built
 
 def packages(machine: Machine, python: tuple[int, int]) -> tuple[str, ...]:
     """What this machine needs of its distribution."""
-    offered = tuple(name for name in WHERE_OFFERED if offers_package(machine, name))
+    offered = tuple(
+        name
+        for name in WHERE_OFFERED
+        if has_package(machine, name) or offers_package(machine, name)
+    )
     built: tuple[str, ...] = ()
     if "python3-lgpio" not in offered and python > LGPIO_WHEELS_UNTIL:
         built = (*COMPILER, "swig")
