@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pi_voice.installer import command, release
+from pi_voice.installer import command, release, wishes
 from pi_voice.installer.release import Release, in_checkout
+from pi_voice.installer.wishes import Wishes
 from tests.fake_debian import FakeDebian
 
 ROOT = Path(__file__).parent.parent
@@ -324,3 +328,36 @@ def test_every_verb_and_option_is_in_the_help_of_the_script() -> None:
     words += [word for option in options for word in option.option_strings]
     assert [word for word in words if word not in told] == []
     assert len(words) == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [((), True), (("--dry-run",), False), (("--unattended", "answers.toml"), False)],
+)
+def test_a_person_is_asked_where_there_is_one(
+    debian: FakeDebian,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    asked: bool,
+) -> None:
+    questions: list[Wishes] = []
+
+    def ask(said: Wishes) -> Wishes:
+        questions.append(said)
+        return replace(said, profile="kiosk")
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "answers.toml").touch()
+    monkeypatch.setattr(wishes, "somebody_is_there", lambda: True)
+    monkeypatch.setattr(wishes, "asked", ask)
+    for _ in range(2):  # the second time there is a configuration
+        run(debian, *words)
+    assert len(questions) == asked
+
+
+def test_without_a_terminal_nothing_is_asked(
+    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert run(debian) == 0
