@@ -43,13 +43,18 @@ class Mailbox(Generic[T]):
         self._woken = False
         self._closed = False
 
-    def post(self, item: T) -> None:
-        """Hand over an item; called from any thread, returns at once."""
+    def post(self, item: T, *, wake: bool = True) -> None:
+        """Hand over an item; called from any thread, returns at once.
+
+        Args:
+            item: The newest.
+            wake: False leaves the reader asleep until another item wakes it.
+        """
         if len(self._items) >= self._capacity * STALLED and self._may_drop(item):
             self.dropped += 1
             return
         self._items.append(item)
-        if not self._woken and not self._loop.is_closed():
+        if wake and not self._woken and not self._loop.is_closed():
             self._woken = True
             self._loop.call_soon_threadsafe(self._arrived.set)
 

@@ -101,3 +101,21 @@ async def test_the_loop_is_woken_again_for_what_comes_after_it_read() -> None:
     assert await anext(items) == 1
     asyncio.get_running_loop().call_soon(mailbox.post, 2)
     assert await anext(items) == 2
+
+
+async def test_what_need_not_wake_the_reader_waits_for_what_does() -> None:
+    mailbox: Mailbox[str] = Mailbox(asyncio.get_running_loop())
+    received: list[str] = []
+
+    async def read() -> None:
+        async for item in mailbox:
+            received.append(item)
+
+    reading = asyncio.create_task(read())
+    mailbox.post("quiet", wake=False)
+    await asyncio.sleep(0.01)
+    assert received == []
+    mailbox.post("loud")
+    mailbox.close()
+    await reading
+    assert received == ["quiet", "loud"]

@@ -273,3 +273,20 @@ def test_what_the_canceller_kept_back_does_not_outlive_a_reset() -> None:
     front_end.process(AudioBatch(noise(100), WIRE, 1.0))
     front_end.reset()
     assert front_end.flush().frames == ()
+
+
+def test_without_a_detector_nothing_is_speech_and_no_sample_is_lost() -> None:
+    pcm = noise(WIRE.samples(100))
+    front_end = FrontEnd(WIRE, None)
+    heard = [front_end.process(batch) for batch in batches(pcm, WIRE, mixed())]
+    frames = [frame for one in [*heard, front_end.flush()] for frame in one.frames]
+    assert b"".join(frame.pcm for frame in frames) == pcm
+    assert not any(frame.speech for frame in frames)
+
+
+def test_it_tells_once_when_nobody_talks_and_when_somebody_does() -> None:
+    front_end, told = FrontEnd(WIRE, Listener(False, False, True, True, False)), list[bool]()
+    front_end.on_calm = told.append
+    for batch in batches(noise(WIRE.samples(100)), WIRE, same(WIRE.samples(20))):
+        front_end.process(batch)
+    assert told == [True, False, True]

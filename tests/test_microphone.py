@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -296,3 +297,18 @@ async def test_it_ends_where_its_thread_fails(
             microphone.open()
             await until(listening.done)
     assert "a fault of ours" in caplog.text
+
+
+async def test_relaxed_it_hands_over_all_batches_of_a_bundle_at_once(fake: FakePyAudio) -> None:
+    async with scene(fake) as here:
+        await here.opened()
+        here.microphone.relax(relaxed=True)
+        for _ in range(4):  # 40 ms each
+            here.card.stream.call(BATCH)
+        await asyncio.sleep(0.01)
+        assert len(here.ear.batches) == 1
+        here.card.stream.call(BATCH)
+        await until(lambda: len(here.ear.batches) == 6)
+        here.microphone.relax(relaxed=False)
+        here.card.stream.call(BATCH)
+        await until(lambda: len(here.ear.batches) == 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from pi_voice.audio.resample import Resampler, to_mono
@@ -28,12 +29,15 @@ class FrontEnd:
 
     No sample is lost or doubled: the frames joined are the resampled stream. Stamps follow the
     newest batch, so a card whose clock drifts cannot carry them away.
+
+    Attributes:
+        on_calm: Told when nobody talks any more (True), and when somebody begins to.
     """
 
     def __init__(
         self,
         wire: AudioFormat,
-        detector: SpeechDetector,
+        detector: SpeechDetector | None,
         channel: int | None = None,
         canceller: Canceller | None = None,
     ) -> None:
@@ -41,11 +45,13 @@ class FrontEnd:
 
         Args:
             wire: What the frames shall be; mono.
-            detector: Asked once per whole frame.
+            detector: Asked once per whole frame; None where a button tells who talks.
             channel: Which channel of the card to use, from 0. None averages them, and so does a
                 card that has no such channel: heard in another way is better than not at all.
             canceller: Takes the echo away before the detector or the wire hears it.
         """
+        self.on_calm: Callable[[bool], None] = _ignore
+        self._calm = False
         self._wire = wire
         self._detector = detector
         self._wanted_channel = channel
@@ -70,7 +76,11 @@ class FrontEnd:
             mono = self._canceller.clean(mono, batch.format.rate_hz)
         self._batch_at_s, self._batch_begins = batch.at_s, self._taken
         self._take(mono)
-        return MicHeard(frames + self._whole_frames())
+        frames += self._whole_frames()
+        if self._calm is self._speech:
+            self._calm = not self._speech
+            self.on_calm(self._calm)
+        return MicHeard(frames)
 
     def flush(self) -> MicHeard:
         """Give the rest when the microphone was closed, and begin anew.
@@ -96,12 +106,14 @@ class FrontEnd:
         self._taken = self._given = 0
         self._batch_at_s, self._batch_begins = 0.0, 0
         self._speech = False
-        self._detector.reset()
+        if self._detector is not None:
+            self._detector.reset()
 
     def _take(self, mono: bytes) -> None:
         self._taken += len(mono) // SAMPLE_BYTES
         self._wire_pcm += self._to_wire.process(mono)
-        self._judged_pcm += self._to_judged.process(mono)
+        if self._detector is not None:
+            self._judged_pcm += self._to_judged.process(mono)
 
     def _adopt(self, card: AudioFormat) -> None:
         wanted = self._wanted_channel
@@ -123,15 +135,16 @@ class FrontEnd:
     def _whole_frames(self) -> tuple[MicFrame, ...]:
         frames = []
         while self._has_whole_frame():
-            judged = self._judged_pcm[: self._judged_bytes]
-            self._judged_pcm = self._judged_pcm[self._judged_bytes :]
-            self._speech = self._detector.hears_speech(judged)
+            if self._detector is not None:
+                judged = self._judged_pcm[: self._judged_bytes]
+                self._judged_pcm = self._judged_pcm[self._judged_bytes :]
+                self._speech = self._detector.hears_speech(judged)
             frames.append(self._next_frame())
         return tuple(frames)
 
     def _has_whole_frame(self) -> bool:
-        wire, judged = len(self._wire_pcm), len(self._judged_pcm)
-        return wire >= self._frame_bytes and judged >= self._judged_bytes
+        judged = self._detector is None or len(self._judged_pcm) >= self._judged_bytes
+        return judged and len(self._wire_pcm) >= self._frame_bytes
 
     def _next_frame(self) -> MicFrame:
         since_begin_s = (self._given - self._to_wire.delay_samples) / self._wire.rate_hz
@@ -140,3 +153,7 @@ class FrontEnd:
         self._wire_pcm = self._wire_pcm[self._frame_bytes :]
         self._given += len(pcm) // SAMPLE_BYTES
         return MicFrame(pcm, at_s, self._speech, level_db(pcm))
+
+
+def _ignore(_: bool) -> None:
+    """Stand in until somebody wants to know."""

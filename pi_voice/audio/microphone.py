@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 WATCH_S = 0.25  # between looks at an open card; a fourth of the silence that counts as lost
 FIRST_RETRY_S = 0.25
+BUNDLE_MS = 200.0  # a fifth of the wake-ups at 40 ms; a voice is noticed 0.1 s later, and whole
 LONGEST_RETRY_S = 2.0  # a card that was plugged in again works within three seconds
 
 
@@ -68,7 +69,9 @@ class PyAudioMicrophone:
         self._stream: Stream | None = None
         self._retry_s = FIRST_RETRY_S
         self._told = ""
+        self._relaxed = False
         # of the callback, while the stream runs
+        self._bundled_ms = 0.0
         self._opened = False  # MicOpened was posted
         self._gap = False
 
@@ -98,6 +101,10 @@ class PyAudioMicrophone:
     def close(self) -> None:
         self._closings += 1
         self._worker.ask(_Close())
+
+    def relax(self, *, relaxed: bool) -> None:
+        """Wake the loop only every BUNDLE_MS, while nobody waits for a single batch."""
+        self._relaxed = relaxed
 
     async def events(self) -> AsyncIterator[AudioBatch | MicEvent]:
         dropped = 0
@@ -180,7 +187,11 @@ class PyAudioMicrophone:
                 self._mailbox.post(MicOpened())
             lost, self._gap = call.gap or self._gap, False
             batch = AudioBatch(call.pcm, stream.format, call.at_s, lost)
-            self._mailbox.post(_Heard(session, batch))
+            self._bundled_ms += self._request.batch_ms
+            wake = not self._relaxed or self._bundled_ms >= BUNDLE_MS
+            if wake:
+                self._bundled_ms = 0.0
+            self._mailbox.post(_Heard(session, batch), wake=wake)
         return b""
 
 
