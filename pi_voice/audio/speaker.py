@@ -261,6 +261,8 @@ class PyAudioSpeaker:
             self._pulled = True
             self._mailbox.post(SpeakerOpened())
         self.underflows += call.gap
+        if not self._commands and playback.is_idle:
+            return b""  # between replies, 50 times a second
         while self._commands:
             self._commands.popleft()(playback)
         delay_ms = (call.at_s - call.now_s) * 1000
