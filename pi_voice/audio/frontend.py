@@ -51,7 +51,7 @@ class FrontEnd:
             canceller: Takes the echo away before the detector or the wire hears it.
         """
         self.on_calm: Callable[[bool], None] = _ignore
-        self._calm = False
+        self._calm = self._speech = False
         self._wire = wire
         self._detector = detector
         self._wanted_channel = channel
