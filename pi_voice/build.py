@@ -201,16 +201,19 @@ class Simulation:
 
 
 @asynccontextmanager
-async def simulation(settings: Settings, card: AudioFormat) -> AsyncIterator[Simulation]:
+async def simulation(
+    settings: Settings, card: AudioFormat, *, drift_ppm: float = 0.0
+) -> AsyncIterator[Simulation]:
     """A device in a simulated room, on a service of its own.
 
     Args:
         settings: Everything but the hardware.
         card: Rate and channels of the microphone.
+        drift_ppm: How much faster the microphone's clock runs than that of the speaker.
     """
     async with EmbeddedService() as embedded:
         hearing = ears(settings)
-        ear = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms)
+        ear = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms, drift_ppm=drift_ppm)
         made = playback(settings, hearing.far_end)(SIM_SPEAKER_HZ)
         mouth = SimSpeaker(made, rate_hz=SIM_SPEAKER_HZ)
         button, lights = SimButton(), SimLeds()

@@ -42,8 +42,20 @@ def opens(gate: CouplingGate, heard: Wave, sounding: Wave) -> list[int]:
     return turns
 
 
-@pytest.mark.parametrize("leak", LEAKS, ids=str)
-@pytest.mark.parametrize("seconds", [60, pytest.param(600, marks=pytest.mark.long)])
+EVERY_LEAK = [
+    Leak(gain_db, delay_ms, drift_ppm)
+    for gain_db in (-6, -10, -15, -20)
+    for delay_ms in (20, 60, 150)
+    for drift_ppm in (-100, 100)
+]
+
+
+@pytest.mark.parametrize(
+    ("leak", "seconds"),
+    [(leak, 60) for leak in LEAKS]
+    + [pytest.param(leak, 600, marks=pytest.mark.long) for leak in LEAKS + EVERY_LEAK],
+    ids=str,
+)
 def test_our_own_voice_never_opens_it(leak: Leak, seconds: float) -> None:
     gate = CouplingGate(SpeechGate())
     heard = leak.heard(played(seconds)) + room(seconds)

@@ -17,6 +17,7 @@ from pi_voice.core.actions import Pattern
 from pi_voice.daemon import Daemon
 from pi_voice.sim.panel import SimButton, SimLeds
 from pi_voice.sim.server import EmbeddedService
+from pi_voice.state import Memory
 from tests.rigs.sound.card import SoundCard
 
 pytest_plugins = ["tests.rigs.sound.plugin"]
@@ -50,7 +51,7 @@ async def test_a_sentence_in_the_room_comes_back_out_of_the_speaker(
     settings = replace(settings, audio=audio)
     button, leds, reply = SimButton(), SimLeds(), tmp_path / "reply.wav"
     async with EmbeddedService() as service:
-        parts = replace(build.hardware(settings, service.url), button=button, leds=leds)
+        parts = replace(build.hardware(settings, service.url, Memory()), button=button, leds=leds)
         daemon = Daemon(build.device(settings), parts)
         running = asyncio.create_task(daemon.run())
         await leds.shows(Pattern.IDLE)

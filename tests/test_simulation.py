@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import statistics
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -128,10 +129,14 @@ async def test_three_turns_in_a_row_are_three_replies() -> None:
         assert len(here.log.turns) == 3
 
 
+INTERRUPTS = [20, pytest.param(200, marks=pytest.mark.long)]
+
+
 @pytest.mark.parametrize("frozen", [False, True])
-async def test_a_press_is_followed_by_silence_within_60_ms(frozen: bool) -> None:
+@pytest.mark.parametrize("interrupts", INTERRUPTS)
+async def test_a_press_is_followed_by_silence_within_60_ms(interrupts: int, frozen: bool) -> None:
     chance, gaps_ms = random.Random(7), []
-    for _ in range(20):
+    for _ in range(interrupts):
         async with box() as here:
             await speak(here)
             await here.leds.shows(Pattern.SPEAKING)
@@ -144,13 +149,14 @@ async def test_a_press_is_followed_by_silence_within_60_ms(frozen: bool) -> None
             silent_s = here.speaker.loud_until(pressed_s) or pressed_s
             gaps_ms.append((silent_s - pressed_s) * 1000)
             here.service.thaw()
-    assert sorted(gaps_ms)[18] <= 60
+    assert statistics.quantiles(gaps_ms, n=20)[-1] <= 60
     assert max(gaps_ms) <= 100
 
 
-async def test_the_service_is_told_what_was_heard_within_40_ms() -> None:
-    chance = random.Random(11)
-    for _ in range(20):
+@pytest.mark.parametrize("interrupts", INTERRUPTS)
+async def test_the_service_is_told_what_was_heard_within_40_ms(interrupts: int) -> None:
+    chance, wrong_ms = random.Random(11), []
+    for _ in range(interrupts):
         async with box() as here:
             await speak(here)
             await here.leds.shows(Pattern.SPEAKING)
@@ -163,7 +169,8 @@ async def test_the_service_is_told_what_was_heard_within_40_ms() -> None:
             assert turn.interrupted_s is not None
             ended_s = here.speaker.loud_until(turn.interrupted_s) or turn.interrupted_s
             heard_ms = (ended_s - turn.first_heard_s) * 1000
-            assert session.truncations[0].audio_end_ms == pytest.approx(heard_ms, abs=40)
+            wrong_ms.append(abs(session.truncations[0].audio_end_ms - heard_ms))
+    assert max(wrong_ms) <= 40
 
 
 async def test_nothing_reaches_the_service_while_muted() -> None:
