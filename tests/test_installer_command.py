@@ -202,7 +202,7 @@ def test_a_box_without_a_microphone_is_installed_and_told_about(
 ) -> None:
     debian.deaf[in_checkout(command.HERE).version] = "no sound card found"
     assert run(debian) == 0
-    assert "Note: it cannot hear yet: no sound card found" in capsys.readouterr().out
+    assert "It cannot hear yet: no sound card found" in capsys.readouterr().out
 
 
 def test_what_failed_is_finished_by_the_next_run(debian: FakeDebian) -> None:

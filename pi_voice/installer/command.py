@@ -213,7 +213,7 @@ def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None
     say = sys.stdout.write
     say(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
     if started and (reason := deafness(machine, now.version)):
-        say(f"Note: it cannot hear yet: {reason}. What is wrong, and what helps: pi-voice doctor\n")
+        say(f"It cannot hear yet: {reason}\nWhat else is wrong, and what helps: pi-voice doctor\n")
     if not machine.at(f"{ETC}/api_key").stat().st_size:
         say(
             "It repeats what it hears until it has a key: write it into "
