@@ -34,7 +34,7 @@ class Setup:
         url: Of the service.
         mode: Of [activation].
         batch_ms: Of [audio].
-        hot: Of [activation].
+        echo: Of [audio].
         encoding: On the line.
         card: Of the microphone and the speaker: the paced one of `parts`, or "" for real ALSA.
         program: What is started, as `python -m` takes it; the configuration file comes last.
@@ -45,7 +45,7 @@ class Setup:
     url: str
     mode: str = "push_to_talk"
     batch_ms: int = 40
-    hot: bool = False
+    echo: str = "half_duplex"
     encoding: str = "pcm"
     microphone: str = "default"
     speaker: str = "default"
@@ -66,7 +66,6 @@ api_key_file = "{folder}/none"
 format = "{self.encoding}"
 [activation]
 mode = "{self.mode}"
-hot = {json.dumps(self.hot)}
 longest_turn_s = 300
 [audio]
 batch_ms = {self.batch_ms}
@@ -74,7 +73,7 @@ volume = 100
 speaker_idle_s = 1
 microphone = "{self.microphone}"
 speaker = "{self.speaker}"
-echo = "half_duplex"
+echo = "{self.echo}"
 [button]
 driver = "panel:Buttons"
 [leds]

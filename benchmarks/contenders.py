@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from benchmarks.box import BOTH_WAYS, DAEMON, Box, Setup, box
 from benchmarks.clients.pace import FRAME_MS, Job
 from benchmarks.peers.environments import PEERS, Absent, Peer, python_of
 from benchmarks.processes import Service, program
+from benchmarks.speech import endless
 from benchmarks.usage import resident_mb
 
 WARM_UP_S = 0.5
@@ -114,21 +118,42 @@ def ages(came: Came, began_s: float) -> tuple[list[float], list[float]]:
     return mic_ms, batch_ms
 
 
-async def device(steady: Service, job: Job, encoding: str = "pcm") -> Run:
-    """The whole daemon: the button is held, or both talk at once."""
+async def held(steady: Service, job: Job, encoding: str = "pcm") -> Run:
+    """The whole daemon, push to talk: the button is held, or nobody touches it."""
     await steady.ask("forget")
-    how = BOTH_WAYS if job.duplex else DAEMON
-    setup = Setup(steady.url, batch_ms=job.frame_ms, hot=job.duplex, program=how)
-    async with box(replace(setup, encoding=encoding)) as made:
+    async with box(Setup(steady.url, batch_ms=job.frame_ms, encoding=encoding)) as made:
         await made.told("light", pattern="idle")
-        if job.duplex:
-            await made.click("talk", 0.3)
-            await made.told("sound")
-        elif not job.idle:
+        if not job.idle:
             made.press()
             await made.told("microphone")
         await asyncio.sleep(AT_REST_S if job.idle else WARM_UP_S)
         return await _measured(made, steady, job)
+
+
+async def spoken_to(steady: Service, job: Job) -> Run:
+    """The whole daemon, hands-free, with its detector: somebody talks, or both at once."""
+    async with conversing(steady, job, BOTH_WAYS if job.duplex else DAEMON) as made:
+        await steady.ask("forget")
+        return await _measured(made, steady, job)
+
+
+@asynccontextmanager
+async def conversing(steady: Service, job: Job, program: tuple[str, ...]) -> AsyncIterator[Box]:
+    """In the middle of a turn; or of a reply, in which nobody is loud lest it ends."""
+    setup = Setup(steady.url, mode="voice", echo="hardware", batch_ms=job.frame_ms)
+    with tempfile.TemporaryDirectory(prefix="pi-voice-bench-") as folder:
+        recording = Path(folder) / "said.pcm"
+        recording.write_bytes(endless(1.0 if job.duplex else job.for_s + 4 * WARM_UP_S))
+        async with box(replace(setup, program=program)) as made:
+            await made.told("microphone")
+            await made.told("light", pattern="idle")
+            await asyncio.sleep(WARM_UP_S)  # the detector learns the room
+            made.say(recording)
+            await made.told("light", pattern="listening")
+            if job.duplex:
+                await made.told("sound")
+            await asyncio.sleep(WARM_UP_S)
+            yield made
 
 
 async def listening(steady: Service, job: Job) -> Run:

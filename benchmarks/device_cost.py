@@ -14,16 +14,18 @@ from benchmarks.contenders import (
     LAYER,
     Contender,
     Run,
-    device,
+    held,
     listening,
     muted,
     peers,
+    spoken_to,
 )
 from benchmarks.figures import Effort, Figure, Goal, Of
 from benchmarks.processes import Service, rounds, service
 
 BATCHES_MS = (20, 40, 60)
 USUAL_MS = 40
+HANDS_FREE = "hands-free"
 CPU = "s per minute"
 UPLINK, DUPLEX = Goal(Of.RATIO, 0.8), Goal(Of.RATIO, 1.0)
 LIMITED_BY = {
@@ -49,54 +51,61 @@ async def measure(effort: Effort) -> list[Figure]:
         for direction in ("uplink", "duplex"):
             runs: dict[str, Callable[[], Awaitable[Run]]] = {}
             job = partial(Job, steady.url, for_s=for_s, duplex=direction == "duplex")
+            run = spoken_to if direction == "duplex" else held
             for batch_ms in BATCHES_MS:
-                runs[str(batch_ms)] = partial(device, steady, job(frame_ms=batch_ms))
+                runs[str(batch_ms)] = partial(run, steady, job(frame_ms=batch_ms))
+            if direction == "uplink":
+                runs[HANDS_FREE] = partial(spoken_to, steady, job(frame_ms=USUAL_MS))
             for name, contender in {"floor": FLOOR, "layer": LAYER, **here}.items():
                 runs[name] = partial(contender.run, steady, job(frame_ms=FRAME_MS))
             done = await rounds(runs, effort.of(5, 1))
-            figures += _streams(direction, done, list(here), absent)
+            figures += _cpu(direction, done, list(here), absent)
+            more = _uplink if direction == "uplink" else _duplex
+            figures += more(done, list(here), absent)
         return figures + await _rest(steady, effort, here, absent)
 
 
-def _streams(
+def _cpu(
     direction: str, done: Runs, here: Sequence[str], absent: Mapping[str, str]
 ) -> list[Figure]:
     goal = UPLINK if direction == "uplink" else DUPLEX
     others = {name: [run.cpu_min_s for run in done[name]] for name in here}
     floor = [run.cpu_min_s for run in done["floor"]]
-    figures = []
-    for batch_ms in BATCHES_MS:
-        mine = done[str(batch_ms)]
-        figures.append(
-            Figure(
-                f"CPU, {direction}, batches of {batch_ms} ms",
-                CPU,
-                [run.cpu_min_s for run in mine],
-                floor,
-                goal if batch_ms == USUAL_MS else None,
-                LIMITED_BY[direction],
-                peers=others,
-                cannot=absent,
-            )
+    how = "button held" if direction == "uplink" else "hands-free"
+    rows = {str(ms): f"{direction}, {how}, batches of {ms} ms" for ms in BATCHES_MS}
+    if HANDS_FREE in done:
+        rows[HANDS_FREE] = f"{direction}, hands-free, batches of {USUAL_MS} ms"
+    figures = [
+        Figure(
+            f"CPU, {name}", CPU, [run.cpu_min_s for run in done[key]], floor,
+            goal if key in (str(USUAL_MS), HANDS_FREE) else None, LIMITED_BY[direction],
+            peers=others, cannot=absent,
         )
+        for key, name in rows.items()
+    ]  # fmt: skip
+    switches = [run.switches_s for run in done[str(USUAL_MS)]]
+    return [*figures, Figure(f"context switches, {direction}", "per s", switches)]
+
+
+def _uplink(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
+    return _bytes(done, here) + _latencies(done, here, absent)
+
+
+def _duplex(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
     usual = done[str(USUAL_MS)]
-    switches = [run.switches_s for run in usual]
-    figures.append(Figure(f"context switches, {direction}", "per s", switches))
-    if direction == "uplink":
-        return figures + _bytes(done, here, absent) + _latencies(done, here, absent)
     others = {name: [run.rss_mb for run in done[name]] for name in here}
     rss_mb, threads = [run.rss_mb for run in usual], [float(run.threads) for run in usual]
-    figures.append(
+    return [
         Figure(
             "RSS after the first reply", "MB", rss_mb, goal=Goal(Of.MOST, 60),
             limited_by=LIMITED_BY["rss"], peers=others, cannot=absent,
-        )
-    )  # fmt: skip
-    figures.append(Figure("threads, duplex", "", threads, goal=Goal(Of.MOST, 5)))
-    return [*figures, *_to_player(done, here, absent)]
+        ),
+        Figure("threads, duplex", "", threads, goal=Goal(Of.MOST, 5)),
+        *_to_player(done, here, absent),
+    ]  # fmt: skip
 
 
-def _bytes(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
+def _bytes(done: Runs, here: Sequence[str]) -> list[Figure]:
     """As JSON; a satellite has a protocol of its own, without base64."""
     others = {name: [run.sent_mb_min for run in done[name] if run.sent_mb_min] for name in here}
     sent = [run.sent_mb_min for run in done[str(USUAL_MS)]]
@@ -149,7 +158,7 @@ async def _rest(
     cpu = {name: [run.cpu_min_s for run in done] for name, done in idle.items()}
     job = replace(job, frame_ms=USUAL_MS, for_s=effort.of(60, 5))
     # both at once: neither does enough to be in the other's way
-    closed, shut = await asyncio.gather(device(steady, job), muted(steady, job))
+    closed, shut = await asyncio.gather(held(steady, job), muted(steady, job))
     others = {name: cpu[name] for name in here}
     least = Goal(Of.MEDIAN, 0.01)
     return [
@@ -175,7 +184,7 @@ async def _listening(
         str(batch_ms): partial(listening, steady, job(frame_ms=batch_ms)) for batch_ms in BATCHES_MS
     }
     heard = await rounds(runs, effort.of(3, 1))
-    coded = await device(steady, job(frame_ms=USUAL_MS), "pcmu")
+    coded = await held(steady, job(frame_ms=USUAL_MS), "pcmu")
     cannot = dict.fromkeys(here, NO_VAD)
     sent = [run.sent_mb_min for run in heard[str(USUAL_MS)]]
     return [

@@ -5,21 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-import wave
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.box import Box, Setup, box
 from benchmarks.figures import Effort, Figure, Goal, Of
-from benchmarks.processes import ROOT, Service, service
-from pi_voice.audio.resample import Resampler
-from pi_voice.audio.vad import level_db
-from pi_voice.frames import FRAME_MS, WIRE
+from benchmarks.processes import Service, service
+from benchmarks.speech import HELLO, spoken
 
 HOLD_S = 0.25
 CUSHION_MS, BUFFER_MS = 120, 20  # what ships
-HELLO = ROOT / "pi_voice" / "sim" / "hello.wav"
-SPEECH_DB = -45.0
 LIMITED_BY = "the scheduler: a thread of the card and two processes take turns on the cores"
 
 
@@ -92,16 +87,3 @@ async def _note(waits_ms: list[float], made: Box, what: str, since_s: float) -> 
     at_s: float = told["at_s"]
     waits_ms.append(1000 * (at_s - since_s))
     return at_s
-
-
-def spoken(path: Path) -> bytes:
-    """A recording at 24 kHz, up to its last loud frame."""
-    with wave.open(str(path)) as file:
-        pcm, rate_hz = file.readframes(file.getnframes()), file.getframerate()
-    resampler = Resampler(rate_hz, WIRE.rate_hz)
-    pcm = resampler.process(pcm) + resampler.flush()
-    size = WIRE.size_bytes(FRAME_MS)
-    frames = [pcm[at : at + size] for at in range(0, len(pcm) - size, size)]
-    while level_db(frames[-1]) < SPEECH_DB:
-        frames.pop()
-    return b"".join(frames)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.box import Box, Note, Setup, box
+from benchmarks.box import Box, Note
+from benchmarks.clients.pace import Job
+from benchmarks.contenders import conversing
 from benchmarks.figures import Effort, Figure
 from benchmarks.processes import service
 from benchmarks.usage import usage
 
 WHERE = ("benchmarks.clients.where",)
+USUAL_MS = 40
 PART = "duplex minute: "
 REST = "event loop, threads, hops"
 
 
 async def measure(effort: Effort) -> list[Figure]:
     async with service("steady") as steady:
-        async with box(Setup(steady.url, hot=True, program=WHERE)) as made:
-            await made.told("light", pattern="idle")
-            await made.click("talk", 0.3)
-            await made.told("sound")
+        job = Job(steady.url, USUAL_MS, 0, duplex=True)
+        async with conversing(steady, job, WHERE) as made:
             before, begin = await _spent(made), usage(made.pid)
             await asyncio.sleep(effort.of(20, 4))
             after, end = await _spent(made), usage(made.pid)
