@@ -25,6 +25,8 @@ pytest_plugins = [
     "tests.rigs.sound.plugin",
     "tests.rigs.gpio.plugin",
 ]
+# the first run makes a Debian and fetches what goes into it
+pytestmark = pytest.mark.timeout(1800)
 
 HELLO = Path(build.__file__).parent / "sim" / "hello.wav"
 BUTTON, LED = 17, 27

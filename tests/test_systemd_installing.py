@@ -12,6 +12,8 @@ from tests.rigs.systemd.checkout import CHECKOUT, PIP, SCRIPT, install, put_chec
 from tests.rigs.systemd.image import Image
 
 pytest_plugins = ["tests.rigs.systemd.plugin"]
+# the first run makes a Debian and fetches what goes into it
+pytestmark = pytest.mark.timeout(1800)
 
 CURRENT = "/opt/pi-voice/current"
 CONFIG = "/etc/pi-voice/config.toml"
@@ -97,7 +99,6 @@ def test_a_version_that_does_not_start_gives_way_to_the_one_before(installed_ima
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("suite", image.SUITES)
 def test_a_bare_debian_gets_everything_from_the_network(systemd_image: Image, suite: str) -> None:
     with Box((image.root(image.SYSTEM, suite),), Options(network=True)) as box:
