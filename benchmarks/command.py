@@ -13,6 +13,7 @@ from benchmarks import (
     device_alsa,
     device_cost,
     device_latency,
+    device_memory,
     device_profile,
     device_start,
     growth,
@@ -27,8 +28,10 @@ from benchmarks import (
 from benchmarks.figures import Effort, Figure
 
 ABOUT = "Measure pi_voice on this machine: a table here, and every measurement as JSON."
+BESIDE = "memory"
 FIGURES = {
     "device": device_cost.measure,
+    BESIDE: device_memory.measure,
     "waits": device_latency.measure,
     "alsa": device_alsa.measure,
     "boot": device_start.measure,
@@ -77,11 +80,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _measured(names: Sequence[str], effort: Effort) -> list[Figure]:
-    figures = []
-    for name in names:
-        began_s = time.monotonic()
-        sys.stderr.write(f"measuring {name} …")
-        sys.stderr.flush()
-        figures += await FIGURES[name](effort)
-        sys.stderr.write(f" {time.monotonic() - began_s:.0f} s\n")
+    async with asyncio.TaskGroup() as tasks:
+        beside = None
+        if BESIDE in names:  # ten minutes, in which it does next to nothing
+            beside = tasks.create_task(device_memory.measure(effort))
+        figures = []
+        for name in names:
+            if name != BESIDE:
+                figures += await _part(name, effort)
+    return figures + (beside.result() if beside else [])
+
+
+async def _part(name: str, effort: Effort) -> list[Figure]:
+    began_s = time.monotonic()
+    sys.stderr.write(f"measuring {name} …")
+    sys.stderr.flush()
+    figures = await FIGURES[name](effort)
+    sys.stderr.write(f" {time.monotonic() - began_s:.0f} s\n")
     return figures

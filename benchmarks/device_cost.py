@@ -45,7 +45,7 @@ Runs = Mapping[str, Sequence[Run]]
 
 async def measure(effort: Effort) -> list[Figure]:
     here, absent = await peers()
-    for_s = effort.of(5, 1)
+    for_s = effort.of(4, 1)
     async with service("steady") as steady:
         figures: list[Figure] = []
         for direction in ("uplink", "duplex"):
@@ -58,7 +58,7 @@ async def measure(effort: Effort) -> list[Figure]:
                 runs[HANDS_FREE] = partial(spoken_to, steady, job(frame_ms=USUAL_MS))
             for name, contender in {"floor": FLOOR, "layer": LAYER, **here}.items():
                 runs[name] = partial(contender.run, steady, job(frame_ms=FRAME_MS))
-            done = await rounds(runs, effort.of(5, 1))
+            done = await rounds(runs, effort.of(4, 1))
             figures += _cpu(direction, done, list(here), absent)
             more = _uplink if direction == "uplink" else _duplex
             figures += more(done, list(here), absent)
@@ -92,15 +92,13 @@ def _uplink(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[
 
 
 def _duplex(done: Runs, here: Sequence[str], absent: Mapping[str, str]) -> list[Figure]:
-    usual = done[str(USUAL_MS)]
     others = {name: [run.rss_mb for run in done[name]] for name in here}
-    rss_mb, threads = [run.rss_mb for run in usual], [float(run.threads) for run in usual]
+    rss_mb = [run.rss_mb for run in done[str(USUAL_MS)]]
     return [
         Figure(
-            "RSS after the first reply", "MB", rss_mb, goal=Goal(Of.MOST, 60),
+            "RSS after seconds of duplex", "MB", rss_mb, goal=Goal(Of.MOST, 60),
             limited_by=LIMITED_BY["rss"], peers=others, cannot=absent,
         ),
-        Figure("threads, duplex", "", threads, goal=Goal(Of.MOST, 5)),
         *_to_player(done, here, absent),
     ]  # fmt: skip
 

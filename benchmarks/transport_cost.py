@@ -30,7 +30,7 @@ async def _figures(url: str, direction: str, batch_ms: int, effort: Effort) -> l
     ours_runs, floor_runs = await pairs(
         partial(stream, "layer_stream", frame_ms=batch_ms),
         partial(stream, "floor_stream", frame_ms=FLOOR_MS),
-        effort.of(10, 2),
+        effort.of(6, 2),
     )
     ours, floor = (
         [run["cpu_s"] * 1e6 / for_s for run in every] for every in (ours_runs, floor_runs)

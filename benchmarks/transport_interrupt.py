@@ -21,7 +21,7 @@ async def measure(effort: Effort) -> list[Figure]:
             ours, floor = await pairs(
                 partial(_press, embedded, "layer_press", moment),
                 partial(_press, embedded, "floor_press", moment),
-                effort.of(5, 1),
+                effort.of(4, 1),
             )
             figures += _figures(f"interrupt {moment}", ours, floor)
     return figures

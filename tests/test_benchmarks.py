@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
+import time
+import xml.etree.ElementTree as xml
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Figure, Goal, Of, p99
+from benchmarks import picture, readme
+from benchmarks.box import Setup, box
+from benchmarks.clients.pace import FRAME_BYTES, Job, frames, mark, noise, number_of
+from benchmarks.contenders import FLOOR, ages
+from benchmarks.device_profile import PART
+from benchmarks.figures import Figure, Goal, Of, p99, percentile
+from benchmarks.processes import rounds, service
 from benchmarks.report import as_json, table
+from benchmarks.usage import usage
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,3 +74,137 @@ def test_a_missed_goal_says_what_limits_it() -> None:
     text = table({"cores": 2}, [missed])
     assert "missed: speed: the wire" in text
     assert json.loads(as_json({}, [missed]))["figures"][0]["met"] is False
+
+
+# -- the box
+
+
+async def test_the_whole_daemon_sends_what_its_card_hears_while_the_button_is_held() -> None:
+    async with service("steady") as steady, box(Setup(steady.url)) as made:
+        await made.told("light", pattern="idle")
+        pressed_s = made.press()
+        opened = await made.told("microphone", after_s=pressed_s)
+        async with asyncio.timeout(30):
+            while len(await steady.ask("frames")) < 8:  # long enough for a turn
+                pass
+        released_s = made.release()
+        await made.told("sound", after_s=released_s)
+        came = await steady.ask("frames")
+        assert made.ready_s > made.started_s
+        assert usage(made.pid).cpu_s > 0
+    assert [first for _, first, _ in came] == [2 * nth for nth in range(len(came))]
+    mic_ms, batch_ms = ages(came, opened["at_s"])
+    assert min(mic_ms) > 0
+    assert min(batch_ms) > 40
+
+
+async def test_the_floor_sends_every_frame_of_its_card_and_hears_the_reply() -> None:
+    async with service("steady") as steady:
+        run = await FLOOR.run(steady, Job(steady.url, 20, 0.2, duplex=True))
+    assert run.cpu_min_s > 0
+    assert len(run.mic_ms) >= 20
+    assert min(run.wire_ms) > 0
+
+
+def test_cpu_of_another_process_counts_what_it_did() -> None:
+    before = usage(os.getpid())
+    until_s = time.process_time() + 0.05
+    while time.process_time() < until_s:
+        pass
+    assert (usage(os.getpid()) - before).cpu_s >= 0.05
+
+
+async def test_every_round_begins_with_another_one() -> None:
+    order: list[str] = []
+
+    async def run(name: str) -> None:
+        order.append(name)
+
+    await rounds({name: partial(run, name) for name in "abc"}, 3)
+    assert "".join(order) == "abc" + "bca" + "cab"
+
+
+# -- marks
+
+
+@pytest.mark.parametrize("number", [0, 1, 15, 16, 4711, 65_535])
+def test_the_number_of_a_frame_can_be_read_from_its_sound(number: int) -> None:
+    frame = mark(noise(20), number)
+    assert len(frame) == FRAME_BYTES
+    assert number_of(frame) == number
+
+
+def test_batches_are_numbered_frame_by_frame() -> None:
+    first, second, *_ = frames(40, 1.0)
+    numbers = [number_of(pcm[at:]) for pcm in (first, second) for at in (0, FRAME_BYTES)]
+    assert numbers == [0, 1, 2, 3]
+
+
+def test_age_counts_from_the_last_sample_of_a_frame_and_the_first_of_a_batch() -> None:
+    mic_ms, batch_ms = ages([(100.045, 0, 2), (100.081, 2, 2)], 100.0)
+    assert mic_ms == pytest.approx([25, 5, 21, 1])
+    assert batch_ms == pytest.approx([45, 41])
+
+
+# -- what is shown
+
+
+def test_the_best_peer_has_the_best_of_the_number_that_counts() -> None:
+    peers = {"steady": [5.0, 5.0, 5.0], "jumpy": [1.0, 1.0, 9.0], "absent": list[float]()}
+    assert Figure("x", "ms", [1.0], peers=peers).best_peer == ("jumpy", 1.0)
+    assert Figure("x", "ms", [1.0], goal=Goal(Of.MOST, 9), peers=peers).best_peer == ("steady", 5.0)
+
+
+def test_of_few_measurements_the_95th_percentile_is_the_greatest_but_not_of_many() -> None:
+    assert percentile([1.0, 2.0, 9.0], 95) == 9.0
+    assert percentile([float(n) for n in range(101)], 95) == 95.0
+
+
+MACHINE = {
+    "at": "2026-01-02T03:04:05+00:00",
+    "model": "A Pi",
+    "cores": 4,
+    "kernel": "6.6",
+    "python": "3.13",
+    "load": 0.1,
+}
+SHOWN = Figure(
+    "frame → wire, batches of 20 ms",
+    "ms",
+    [1.0, 3.0],
+    [0.5, 1.0],
+    Goal(Of.P99, 2.0),
+    "the scheduler",
+    paired=False,
+    peers={"other": [4.0]},
+    cannot={"third": "has no microphone"},
+)
+
+
+def test_the_chapter_of_the_readme_names_machine_goal_and_what_limits_it() -> None:
+    made = readme.updated("a\n<!-- performance -->\nold\n<!-- end -->\nb\n", MACHINE, [SHOWN])
+    assert "old" not in made
+    assert made.startswith("a\n")
+    assert made.endswith("b\n")
+    for word in ("A Pi", "2026-01-02", "p99 ≤ 2", "missed", "4 other", "the scheduler", "third"):
+        assert word in made
+
+
+def test_a_readme_without_the_marks_is_left_alone() -> None:
+    with pytest.raises(readme.NoSection):
+        readme.updated("nothing", MACHINE, [SHOWN])
+
+
+def test_the_readme_has_a_place_for_the_chapter() -> None:
+    readme.updated(readme.README.read_text(), MACHINE, [SHOWN])
+
+
+def test_the_picture_shows_us_the_floor_the_peers_and_the_parts() -> None:
+    part = Figure(f"{PART}socket", "s per minute", [0.2])
+    text = picture.svg([SHOWN, part])
+    words = {element.text for element in xml.fromstring(text).iter() if element.text}
+    assert {SHOWN.name, "floor", "other", "socket: 0.20 s, 100%"} <= words
+
+
+def test_without_measurements_the_picture_is_empty() -> None:
+    assert xml.fromstring(picture.svg([])).tag.endswith("svg")
