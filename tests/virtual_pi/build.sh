@@ -131,6 +131,7 @@ chroot guest depmod "$kernel" 2>/dev/null
 install -m 755 "$here/board/board.sh" guest/usr/local/sbin/
 install -m 644 "$here"/board/*.service guest/etc/systemd/system/
 install -m 644 "$here/board/99-gpio.rules" guest/etc/udev/rules.d/
+install -D -m 644 "$here/board/pi-voice.conf" guest/usr/lib/systemd/system/pi-voice.service.d/board.conf
 for group in gpio spi i2c; do chroot guest groupadd --system $group; done
 chroot guest systemctl -q enable board.service rig.service
 chroot guest systemctl -q mask apt-daily.timer apt-daily-upgrade.timer e2scrub_reap.service \

@@ -52,6 +52,11 @@ class Guest:
             pytest.fail(f"{scenario}: {facts['error']}")
         return facts
 
+    def was_slow(self) -> bool:
+        """The box itself complained that its board does not keep up with real time."""
+        journals = (path.read_text() for path in self.folder.glob("journal-*.txt"))
+        return any("of its speed" in journal or "busy_board" in journal for journal in journals)
+
     def _last_words(self) -> str:
         logs = [self.folder / name for name in ("console.log", "guest.log")]
         return "\n".join(log.read_text(errors="replace")[-2000:] for log in logs if log.exists())

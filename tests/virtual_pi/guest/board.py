@@ -9,6 +9,8 @@ import socket
 import subprocess
 import threading
 import time
+import wave
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -22,8 +24,9 @@ OUTSIDE = "plughw:CARD=Loopback,DEV=0"  # the other end of the cable whose DEV=1
 CONTROL = "/run/pi-voice/control.sock"
 CONFIG = Path("/etc/pi-voice/config.toml")
 SERVICE = "pi-voice.service"
-PATIENCE_S = 60.0  # an emulated computer on a busy one
-LOOK_S = 0.005
+PATIENCE_S = 180.0  # an emulated computer on a busy one
+LOUD = 1000
+LOOK_S = 0.02  # more often, and watching would slow down what is watched
 
 
 class NeverTrue(Exception):
@@ -143,6 +146,16 @@ class Recording:
     @staticmethod
     def _status() -> str:
         return (CARD / "pcm0c" / "sub0" / "status").read_text()
+
+
+def loud_s(wav: Path) -> float:
+    """For how long a recording is not silent."""
+    piece_s = 0.02
+    loud = 0
+    with wave.open(str(wav)) as file:
+        while piece := file.readframes(int(file.getframerate() * piece_s)):
+            loud += max(array("h", piece)) > LOUD
+    return loud * piece_s
 
 
 # -- the service

@@ -30,11 +30,15 @@ def main() -> None:
     for line in (TALK, MUTE):
         drive(line, down=False)
     is_well = all(play(scenario) for scenario in (FIRST if boot == 1 else SECOND))
-    (HOST / f"journal-{boot}.txt").write_text(
-        run("journalctl", "-b", "-u", "pi-voice", "-o", "short-monotonic", "--no-pager")
-    )
+    (HOST / f"journal-{boot}.txt").write_text(journal())
     run("sync")
     run("systemctl", "--no-block", "reboot" if boot == 1 and is_well else "poweroff")
+
+
+def journal(*options: str) -> str:
+    """What the service said since this boot."""
+    form = ("-b", "-u", "pi-voice", "-o", "short-monotonic", "--no-pager")
+    return run("journalctl", *form, *options)
 
 
 def play(scenario: Callable[[], scenarios.Facts]) -> bool:
@@ -44,7 +48,7 @@ def play(scenario: Callable[[], scenarios.Facts]) -> bool:
     try:
         facts = scenario()
     except Exception:  # noqa: BLE001  # whatever it is, the test tells it
-        facts = {"error": traceback.format_exc()}
+        facts = {"error": f"{traceback.format_exc()}\n{journal('-n', '40')}"}
     took_s = time.monotonic() - began_s
     (HOST / f"{name}.json").write_text(json.dumps({**facts, "scenario_s": took_s}))
     sys.stdout.write(f"{name}: {took_s:.1f} s\n")
