@@ -56,3 +56,28 @@ def test_a_wish_under_a_closed_switch_is_kept_without_a_sound() -> None:
     mute = made(asked=False, switched_off=True)
     assert list(mute.change(asked=True, switched_off=True)) == [do.Remember(True)]
     assert list(mute.remembered()) == []
+
+
+def test_only_the_answer_to_the_last_wish_makes_it_kept_and_told() -> None:
+    mute = made(asked=True, switched_off=False)
+    list(mute.change(asked=False, switched_off=False))
+    list(mute.change(asked=True, switched_off=False))
+    assert not mute.is_kept
+    assert list(mute.remembered()) == []  # the disk still says unmuted
+    assert not mute.is_kept
+    assert list(mute.remembered()) == [MUTED]
+    assert mute.is_kept
+
+
+def test_what_the_switch_did_meanwhile_was_told_by_itself() -> None:
+    mute = made(asked=True, switched_off=False)
+    list(mute.change(asked=False, switched_off=False))
+    assert list(mute.change(asked=False, switched_off=True)) == [MUTED]
+    assert list(mute.remembered()) == []
+
+
+def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
+    mute = made(asked=False, switched_off=False)
+    list(mute.remembered())
+    list(mute.change(asked=True, switched_off=False))
+    assert not mute.is_kept
