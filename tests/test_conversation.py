@@ -7,7 +7,7 @@ from pi_voice.core import events as ev
 from pi_voice.core.activation import PushToTalk
 from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER
 from pi_voice.core.device import IDLE_TIMER, Device
-from pi_voice.core.events import Event
+from pi_voice.core.events import Event, Wish
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
 from tests.histories import (
@@ -566,3 +566,81 @@ def test_a_lost_speaker_is_shown_until_it_is_back() -> None:
     made = online()
     assert shown(feed(made, ev.SpeakerLost("unplugged"))) == ["no_speaker"]
     assert shown(feed(made, ev.SpeakerOpened())) == ["idle"]
+
+
+def test_a_text_is_spoken_once() -> None:
+    made = asleep()
+    actions = feed(made, ev.Say("dinner"), UP, DOWN, ev.LinkUp("s2"))
+    assert kinds(actions).count(do.Say) == 1
+
+
+def test_a_text_silences_the_reply_that_is_heard() -> None:
+    assert kinds(feed(speaking(), ev.Say("dinner")))[:2] == [do.StopPlayback, do.CancelReply]
+
+
+def test_a_text_waits_until_the_user_has_spoken() -> None:
+    made = asleep()
+    assert do.Say not in kinds(feed(made, ev.Say("dinner"), press(1.0), UP))
+    assert do.Say("dinner") in feed(made, ev.Cue(Wish.MUTE, 1.5))
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, ev.BudgetChanged("the day")])
+def test_a_text_that_nobody_would_speak_is_refused(trouble: Event) -> None:
+    made = online()
+    feed(made, trouble)
+    assert kinds(feed(made, ev.Say("dinner"))) == [do.Warn]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.TimerFired(OUTAGE_TIMER),
+        REFUSED,
+        ev.BudgetChanged("the day"),
+        ev.Cue(Wish.HANG_UP, 1.0),
+    ],
+)
+def test_a_text_that_waits_too_long_is_never_spoken(event: Event) -> None:
+    made = asleep()
+    feed(made, ev.Say("dinner"))
+    assert do.Warn in kinds(feed(made, event))
+    assert do.Say not in kinds(feed(made, ev.BudgetChanged(), press(2.0), release(2.1), UP))
+
+
+def test_no_reply_from_before_a_sleep_is_heard_after_it() -> None:
+    made = online(rules=SLEEPY)
+    feed(made, ev.ReplyStarted("r1"), ev.TimerFired(IDLE_TIMER), ev.Say("dinner"), UP)
+    assert do.Play not in kinds(feed(made, audio("r1", "i1")))
+
+
+def test_a_box_in_a_short_outage_can_hang_up_and_forgets_the_outage() -> None:
+    made = online()
+    actions = feed(made, DOWN, ev.Cue(Wish.HANG_UP, 1.0))
+    assert do.HangUp() in actions
+    assert actions.index(do.StopTimer(OUTAGE_TIMER)) < actions.index(do.HangUp())
+
+
+def test_a_box_whose_service_is_away_does_not_hide_that_behind_sleep() -> None:
+    made = online()
+    actions = feed(made, REFUSED, ev.Cue(Wish.HANG_UP, 1.0))
+    assert do.HangUp not in kinds(actions)
+    assert sounds(feed(made, press(2.0))) == ["key_refused"]
+
+
+def test_the_reason_of_a_spent_budget_is_logged() -> None:
+    assert do.Warn("the day is over") in feed(online(), ev.BudgetChanged("the day is over"))
+
+
+def test_a_question_that_was_paid_for_is_answered() -> None:
+    made = thinking()
+    assert kinds(feed(made, ev.BudgetChanged("the day"))) == [do.Warn]
+    assert turn(made) is Turn.THINKING
+
+
+@pytest.mark.parametrize("again", [(DOWN, ev.LinkUp("s2")), (ev.AudioDropped(),)])
+def test_a_question_is_not_sent_again_once_the_budget_is_spent(again: tuple[Event, ...]) -> None:
+    made = thinking()
+    actions = feed(made, ev.BudgetChanged("the day"), *again)
+    assert sent(actions) == b""
+    assert sounds(actions) == ["budget_spent"]
+    assert turn(made) is Turn.IDLE

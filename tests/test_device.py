@@ -8,7 +8,7 @@ from pi_voice.core.actions import Pattern
 from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, Bindings
 from pi_voice.core.conversation import OUTAGE_TIMER
-from pi_voice.core.device import COMPLAINT_TIMER, Device
+from pi_voice.core.device import COMPLAINT_TIMER, IDLE_TIMER, Device
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.core.rules import Rules
@@ -33,6 +33,7 @@ from tests.histories import (
     sounds,
     speaking,
     thinking,
+    timers,
     turn,
 )
 
@@ -476,3 +477,111 @@ def test_frames_that_come_after_the_release_stamp_and_tail_are_not_sent() -> Non
 
 def test_every_pattern_of_a_turn_is_one_that_a_light_can_show() -> None:
     assert set(shown(feed(speaking(), press(6.0), MUTE))) <= {p.value for p in Pattern}
+
+
+# One press, one answer
+
+
+def test_a_press_without_service_and_microphone_has_one_reason() -> None:
+    made = hot()
+    feed(made, ev.MicLost("gone"), REFUSED)
+    assert sounds(feed(made, press(1.0), release(2.0))) == ["key_refused"]
+
+
+def test_a_microphone_that_stays_away_is_told_once_for_a_press() -> None:
+    made = hot()
+    feed(made, ev.MicLost("gone"))
+    assert sounds(feed(made, press(1.0), ev.MicLost("busy"), release(2.0))) == ["no_microphone"]
+
+
+def test_a_tap_on_a_box_without_microphone_is_answered_like_any_tap() -> None:
+    made = with_taps()
+    feed(made, press(1.0), HOLD_LIMIT, ev.MicLost("gone"), release(2.0))
+    assert sounds(feed(made, press(3.0), release(3.1))) == ["no_microphone"]
+    assert sounds(feed(made, press(4.0), HOLD_LIMIT, release(5.0))) == ["no_microphone"]
+
+
+@pytest.mark.parametrize("news", [REFUSED, ev.BudgetChanged("the day")])
+def test_a_press_that_becomes_a_question_too_late_is_told_once_why(news: Event) -> None:
+    made = with_taps()
+    actions = feed(made, press(1.0), news, HOLD_LIMIT, release(2.0))
+    assert len(sounds(actions)) == 1
+
+
+def test_a_tap_in_the_moment_of_a_refusal_is_only_a_tap() -> None:
+    made = with_taps()
+    assert sounds(feed(made, press(1.0), REFUSED, release(1.1))) == ["key_refused"]
+
+
+def test_a_tap_on_a_muted_box_is_answered_once() -> None:
+    made = with_taps()
+    feed(made, MUTE)
+    assert sounds(feed(made, press(5.0), release(5.1))) == ["muted"]
+    assert sounds(feed(made, press(6.0), HOLD_LIMIT, release(7.0))) == ["muted"]
+
+
+def test_the_gesture_that_unmutes_does_not_say_muted_first() -> None:
+    wishes = {Gesture.TAP: Wish.TALK, Gesture.LONG: Wish.MUTE}
+    made = Device(Toggle(), bindings=Bindings(wishes))
+    feed(made, ev.Started(muted=True), UP)
+    assert sounds(feed(made, press(4.0), HOLD_LIMIT, release(6.0))) == ["unmuted"]
+
+
+def test_a_tap_that_wakes_the_box_does_not_complain_of_its_sleep() -> None:
+    made = Device(PushToTalk(), Rules(idle_hang_up_ms=1000.0), TAPS)
+    feed(made, ev.Started(muted=False), UP, ev.TimerFired(IDLE_TIMER))
+    actions = feed(made, press(1.0), release(1.1))
+    assert kinds(actions).count(do.WakeUp) == 1
+    assert sounds(actions) == ["ready"]
+
+
+def test_what_was_only_a_tap_leaves_the_next_turn_alone() -> None:
+    made = with_taps()
+    feed(made, press(1.0), ev.MicOpened(), release(1.1), ev.MicClosed())
+    actions = feed(made, ev.Cue(Wish.TALK, 3.0, local=True), ev.MicOpened(), heard(3.1, 10))
+    assert sent(actions) == FRAME * 10
+
+
+# Altogether with the speaker, the switch and the timers
+
+
+def test_a_missing_speaker_is_told_when_asked_and_over_with_the_first_sound() -> None:
+    made = online()
+    ask = ev.Cue(Wish.SAY_STATUS, 1.0)
+    assert sounds(feed(made, ev.SpeakerLost("gone"), ask)) == ["no_speaker"]
+    assert sounds(feed(made, ev.PlaybackStarted("i1", 2.0), ask)) == ["ready"]
+
+
+def test_the_button_asks_for_nothing_while_the_switch_mutes() -> None:
+    made = online()
+    feed(made, ev.ButtonEdge(pressed=True, at_s=2.0, button=MUTE_SWITCH))
+    assert sounds(feed(made, ev.ButtonEdge(pressed=True, at_s=3.0, button=MUTE_BUTTON))) == [
+        "muted"
+    ]
+    feed(made, ev.ButtonEdge(pressed=False, at_s=5.0, button=MUTE_SWITCH))
+    assert not made.muted
+
+
+def test_a_complaint_is_not_repeated_for_half_a_minute() -> None:
+    made = online(VoiceActivated())
+    feed(made, REFUSED, ev.MicOpened())
+    assert timers(feed(made, heard(1.0, 3)))[COMPLAINT_TIMER] == 30_000.0
+
+
+def test_a_muted_box_can_be_hung_up_from_outside() -> None:
+    made = online()
+    assert do.HangUp() in feed(made, MUTE, ev.Cue(Wish.HANG_UP, 5.0))
+
+
+def test_the_wait_for_sleep_ends_with_the_conversation() -> None:
+    made = online(rules=Rules(idle_hang_up_ms=1000.0))
+    assert do.StopTimer(IDLE_TIMER) in feed(made, press(1.0))
+
+
+def test_what_the_disk_still_owes_is_not_said_before_it_is_kept() -> None:
+    made = device()
+    feed(made, UP, MUTE, ev.Remembered(), UNMUTE, MUTE)
+    assert made.muted
+    assert sounds(feed(made, ev.Remembered())) == []
+    assert not made.mute.is_kept
+    assert sounds(feed(made, ev.Remembered())) == ["muted"]

@@ -18,10 +18,24 @@ from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
 from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER, USER
 from pi_voice.core.device import IDLE_TIMER, Device
 from pi_voice.core.events import Event, Wish
+from pi_voice.core.failures import Failure
 from pi_voice.core.gestures import Gesture
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
-from tests.histories import DOWN, REFUSED, UP, audio, feed, heard, kinds, press, release, sent, turn
+from tests.histories import (
+    DOWN,
+    REFUSED,
+    UP,
+    audio,
+    feed,
+    heard,
+    kinds,
+    press,
+    release,
+    sent,
+    sounds,
+    turn,
+)
 
 HOLD_OR_TAP = Bindings(
     {Gesture.HOLD: Wish.TALK, Gesture.TAP: Wish.INTERRUPT, Gesture.DOUBLE: Wish.MUTE}
@@ -115,9 +129,12 @@ BEFORE_A_REFUSAL = (
     Pattern.BUDGET_SPENT,
 )
 REFUSAL = (REFUSED, ev.TimerFired(OUTAGE_TIMER))
+SPENT = (*HELD, ev.BudgetChanged("the day"), *OUTAGE)
+SLEPT = (ev.Cue(Wish.HANG_UP, 0.0), ev.Say("hello"), *HELD)
 OFTEN: list[tuple[Event, ...]] = [HELD, HELD, TAPPED, TAPPED, SPOKEN]
 OFTEN += [LOSSY, OUTAGE, ANSWER, BEGINNING, OVER, OVER, FREED, FREED]
-SCENES = [Scene([event]) for event in SINGLE] + [Scene(REFUSAL)] * 2
+SELDOM = [REFUSAL, SPENT, SLEPT]
+SCENES = [Scene([event]) for event in SINGLE] + [Scene(events) for events in SELDOM] * 2
 SCENES += [Scene(events) for events in OFTEN] * 8
 OF_A_SESSION = (ev.ReplyStarted, ev.ReplyAudio, ev.ReplyAudioEnded, ev.ReplyEnded, ev.TurnRefused)
 
@@ -183,6 +200,9 @@ def numbers(pcm: bytes) -> list[int]:
 
 HISTORIES = st.lists(st.sampled_from(SCENES), min_size=30, max_size=60)
 MANY = settings(deadline=None, max_examples=20, derandomize=True)
+BY_HAND = {name: made for name, made in DEVICES.items() if "voice" not in name}
+TROUBLES = {*Failure} - {Failure.MUTED}
+SPENDING = (do.SendAudio, do.SendTurn, do.CommitTurn, do.Say)
 each_device = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
 
 
@@ -458,3 +478,62 @@ def test_a_refusal_is_shown_until_the_link_tells_otherwise(
             assert light in BEFORE_A_REFUSAL
         else:
             assert light is not Pattern.KEY_REFUSED
+
+
+@each_device
+@given(scenes=HISTORIES)
+@MANY
+def test_a_sleeping_box_sends_nothing_and_is_woken_once(
+    device: Callable[[], Device], scenes: list[Scene]
+) -> None:
+    asleep = False
+    for step in moments(device, scenes):
+        for action in step.actions:
+            if isinstance(action, do.HangUp | do.WakeUp):
+                assert asleep is isinstance(action, do.WakeUp)
+                asleep = isinstance(action, do.HangUp)
+            if isinstance(action, SPENDING):
+                assert not asleep
+
+
+@each_device
+@given(scenes=HISTORIES)
+@MANY
+def test_nothing_is_sent_once_the_budget_is_spent(
+    device: Callable[[], Device], scenes: list[Scene]
+) -> None:
+    spent = False
+    for step in moments(device, scenes):
+        if isinstance(step.event, ev.BudgetChanged):
+            spent = bool(step.event.reason)
+        assert not spent or not set(SPENDING) & set(kinds(step.actions))
+
+
+@each_device
+@given(scenes=HISTORIES)
+@MANY
+def test_that_it_is_muted_is_told_by_the_disk_once_it_is_kept(
+    device: Callable[[], Device], scenes: list[Scene]
+) -> None:
+    made, owed = started(device), 0
+    for event in clocked(scenes):
+        actions = made.handle(event)
+        if isinstance(event, ev.Remembered):
+            owed = max(0, owed - 1)
+            assert sounds(actions) in ([], ["muted"] if made.muted and not owed else [])
+        owed += kinds(actions).count(do.Remember)
+        assert made.mute.is_kept is (owed == 0)
+
+
+@pytest.mark.parametrize("device", BY_HAND.values(), ids=BY_HAND)
+@given(scenes=HISTORIES)
+@MANY
+def test_a_press_has_one_trouble_at_most(device: Callable[[], Device], scenes: list[Scene]) -> None:
+    told: list[str] = []
+    for step in moments(device, scenes):
+        if isinstance(step.event, ev.Cue) or (
+            isinstance(step.event, ev.ButtonEdge) and step.event.pressed
+        ):
+            told = []
+        told += [sound for sound in sounds(step.actions) if sound in TROUBLES]
+        assert len(told) <= 1

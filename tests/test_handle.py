@@ -50,3 +50,20 @@ def test_a_lost_handle_that_is_opened_is_lost_no_more() -> None:
     handle.lost()
     handle.opened()
     assert handle.mic is Mic.OPEN
+
+
+def test_it_is_looked_for_only_while_it_is_wanted() -> None:
+    handle = Handle()
+    list(handle.want(True))
+    handle.lost()
+    assert handle.is_looked_for
+    list(handle.want(False))
+    assert not handle.is_looked_for
+
+
+def test_a_closing_that_nobody_asked_for_does_not_speak_for_the_next() -> None:
+    handle = Handle()
+    handle.closed()
+    list(handle.want(True))
+    list(handle.want(False))
+    assert handle.may_be_open

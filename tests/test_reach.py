@@ -19,6 +19,10 @@ def test_every_fault_of_the_link_has_a_name_for_the_owner() -> None:
     assert len(set(FAILURES.values())) == len(FAILURES)
 
 
+def test_what_is_over_before_anybody_notices_is_the_network_and_the_service() -> None:
+    assert set(PASSING) == {LinkFault.NETWORK, LinkFault.SERVICE}
+
+
 @pytest.mark.parametrize("fault", PASSING)
 def test_a_fault_that_may_pass_is_no_trouble_at_first(fault: LinkFault) -> None:
     reach = online()
@@ -60,3 +64,33 @@ def test_sleep_is_no_trouble_and_waking_is_hope() -> None:
     assert (reach.connection, reach.trouble) == (Connection.ASLEEP, None)
     reach.wake()
     assert reach.is_hoping
+
+
+def test_a_session_that_comes_when_it_is_needed_is_not_missing() -> None:
+    reach = online()
+    assert reach.missing is None
+    reach.down(LinkFault.SERVICE)
+    assert reach.missing is Failure.SERVICE_DOWN
+    reach.up()
+    reach.sleep()
+    assert reach.missing is None
+    reach.wake()
+    assert reach.missing is None
+
+
+def test_a_box_that_cannot_be_woken_and_is_not_told_why_has_no_network() -> None:
+    reach = online()
+    reach.down(LinkFault.SERVICE)
+    reach.sleep()
+    reach.wake()
+    reach.give_up()
+    assert reach.trouble is Failure.NO_NETWORK
+
+
+def test_the_next_outage_after_a_session_is_judged_anew() -> None:
+    reach = Reach()
+    reach.down(LinkFault.QUOTA)
+    reach.up()
+    assert reach.trouble is None
+    reach.give_up()
+    assert reach.trouble is Failure.NO_NETWORK

@@ -62,3 +62,8 @@ def test_a_missing_card_is_shown_whatever_the_connection(connection: Connection)
 def test_a_reply_that_nobody_hears_does_not_look_like_one() -> None:
     box = Condition(Turn.SPEAKING, Connection.ONLINE, Mic.CLOSED, speaker_lost=True)
     assert pattern(box) is Pattern.NO_SPEAKER
+
+
+def test_a_question_on_its_way_is_shown_before_the_trouble_of_the_next() -> None:
+    box = Condition(Turn.THINKING, Connection.ONLINE, Mic.CLOSED, trouble=Failure.BUDGET_SPENT)
+    assert pattern(box) is Pattern.THINKING

@@ -108,11 +108,13 @@ class Conversation:
             yield from self._go(Step.DROP)
         self._utterance.forget()
 
-    def lose_microphone(self) -> Iterator[Action]:
+    def lose_microphone(self, *, is_told: bool) -> Iterator[Action]:
         """Half a sentence is no question."""
         if self.turn in USER:
+            is_told = is_told or self.is_held_back
             yield from self._go(Step.DROP)
-            yield do.PlaySound(Sound.NO_MICROPHONE)
+            if not is_told:
+                yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def on_timer(self, event: ev.TimerFired) -> Iterator[Action]:
         if event.name == OUTAGE_TIMER and self.reach.is_hoping:
@@ -166,9 +168,10 @@ class Conversation:
 
     def _ask_again(self) -> Iterator[Action]:
         """The session does not know the question: send it whole."""
-        if not self._utterance.duration_ms:
+        trouble = self.reach.trouble
+        if trouble or not self._utterance.duration_ms:
             yield from self._go(Step.DROP)
-            yield do.PlaySound(Sound.NO_REPLY)
+            yield do.PlaySound(Sound(trouble or Sound.NO_REPLY))
             return
         yield do.GateLink(muted=False)
         yield do.SendTurn(self._utterance.take_whole())
@@ -207,8 +210,10 @@ class Conversation:
     def _break_off(self) -> Iterator[Action]:
         """Nobody will answer: say so instead of keeping the question any longer."""
         if self.turn in (*USER, Turn.THINKING) and (trouble := self.reach.trouble):
+            is_certain = not self.is_held_back
             yield from self._go(Step.DROP)
-            yield do.PlaySound(Sound(trouble))
+            if is_certain:
+                yield do.PlaySound(Sound(trouble))
 
     def hang_up(self) -> Iterator[Action]:
         """Close the session until somebody talks; what runs is forgotten."""

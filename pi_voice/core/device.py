@@ -23,6 +23,7 @@ from pi_voice.frames import FRAME_MS
 IDLE_TIMER = "idle"
 COMPLAINT_TIMER = "complaint"
 COMPLAINT_MS = 30_000.0  # a television talks all evening
+UNSPOKEN = "a text was not spoken: somebody talks, or the service is away"
 
 
 class Device:
@@ -150,10 +151,7 @@ class Device:
             yield from self._change_mute(asked=self._mute.asked, switched_off=touch.closed)
         elif isinstance(touch, Asked):
             yield from self._on_asked(touch)
-        elif self.muted:
-            if isinstance(touch, Press):
-                yield do.PlaySound(Sound.MUTED)
-        else:
+        elif not self.muted:
             yield from self._on_touch(touch)
 
     def _on_touch(self, touch: Press | Release) -> Iterator[Action]:
@@ -185,8 +183,12 @@ class Device:
     def _on_certain(self, at_s: float) -> Iterator[Action]:
         """What was pressed a moment ago is the wish to talk, or to be done."""
         trouble = self._conversation.reach.trouble
-        if self._conversation.is_held_back:
+        if self.muted:
+            yield do.PlaySound(Sound.MUTED)
+        elif self._conversation.is_held_back:
             yield from self._conversation.confirm()
+            if self._handle.is_looked_for:
+                yield do.PlaySound(Sound.NO_MICROPHONE)
         elif self._buttons.is_sure:
             return
         elif self._activation.outlasts_release and self.turn is Turn.LISTENING:
@@ -236,7 +238,8 @@ class Device:
         if self.turn is not Turn.LISTENING:
             yield from self._conversation.open(self._pre_roll, held_back=held_back)
             self._pre_roll.clear()
-            if self._handle.is_lost and self._handle.wanted:
+            is_asked = self._conversation.turn is Turn.LISTENING and not held_back
+            if is_asked and self._handle.is_looked_for:
                 yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def _talk_hands_free(self) -> Iterator[Action]:
@@ -257,9 +260,7 @@ class Device:
         if self._speaker_lost:
             return Sound.NO_SPEAKER
         reach = self._conversation.reach
-        if reach.is_hoping:
-            return Sound.NO_NETWORK
-        return Sound(reach.trouble) if reach.trouble else Sound.READY
+        return Sound(reach.trouble or reach.missing or Sound.READY)
 
     # -- the microphone
 
@@ -289,10 +290,11 @@ class Device:
         yield do.ShowMic(is_open=False)
 
     def _on_mic_lost(self, event: ev.MicLost) -> Iterator[Action]:
+        is_told = self._handle.is_looked_for  # at the press
         self._handle.lost()
         self._pre_roll.clear()
         yield do.ShowMic(is_open=False)
-        yield from self._conversation.lose_microphone()
+        yield from self._conversation.lose_microphone(is_told=is_told)
 
     # -- the speaker, and what goes on around the box
 
@@ -310,11 +312,21 @@ class Device:
     def _on_say(self, event: ev.Say) -> Iterator[Action]:
         """Speak a text, over a reply if need be, but never over the user."""
         if self.turn in USER or self._conversation.reach.trouble:
-            yield do.Warn("a text was not spoken: somebody talks, or the service is away")
+            yield do.Warn(UNSPOKEN)
             return
         yield from self._conversation.interrupt()
         yield from self._conversation.wake()
         self._to_say = event.text
+
+    def _speak_text(self) -> Iterator[Action]:
+        """As soon as there is a session; who hears it after an outage would not know why."""
+        reach = self._conversation.reach
+        if reach.is_hoping and not reach.budget_spent:
+            return
+        can_speak = reach.is_online and not reach.budget_spent
+        say = do.PrepareSpeaker(), do.Say(self._to_say)
+        yield from say if can_speak else (do.Warn(UNSPOKEN),)
+        self._to_say = ""
 
     # -- what follows from the state
 
@@ -322,13 +334,11 @@ class Device:
         """The handle and the light follow from the state; say only what changed."""
         in_turn = self.turn in USER
         looked_for = self._handle.is_lost  # so that the light tells when it is back
-        wanted = not self.muted and (in_turn or looked_for or self._activation.keeps_open)
-        yield from self._handle.want(wanted)
+        wanted = in_turn or looked_for or self._activation.keeps_open
+        yield from self._handle.want(wanted and not self.muted)
+        if self._to_say and not in_turn:
+            yield from self._speak_text()
         online = self._conversation.reach.is_online
-        if self._to_say and online and not in_turn:
-            yield do.PrepareSpeaker()
-            yield do.Say(self._to_say)
-            self._to_say = ""
         waits = bool(self._rules.idle_hang_up_ms) and online and self.turn is Turn.IDLE
         if waits is not self._waits_to_sleep:
             self._waits_to_sleep = waits

@@ -29,8 +29,13 @@ class Handle:
 
     @property
     def is_lost(self) -> bool:
-        """It is wanted, and not to be had."""
+        """It was not to be had when it was wanted last."""
         return self.mic is Mic.LOST
+
+    @property
+    def is_looked_for(self) -> bool:
+        """It is wanted, and not to be had."""
+        return self.wanted and self.is_lost
 
     def want(self, wanted: bool) -> Iterator[Action]:
         """Ask for it, or give it back; says only what changed."""

@@ -30,7 +30,7 @@ class Reach:
     def __init__(self) -> None:
         self.connection = Connection.STARTING
         self.budget_spent = False
-        self._failure = Failure.NO_NETWORK
+        self._failure: Failure | None = Failure.NO_NETWORK
 
     @property
     def is_online(self) -> bool:
@@ -46,7 +46,12 @@ class Reach:
         """Why what is said now would not be answered; None if it would."""
         if self.budget_spent:
             return Failure.BUDGET_SPENT
-        return self._failure if self.connection is Connection.FAILING else None
+        return self.missing if self.connection is Connection.FAILING else None
+
+    @property
+    def missing(self) -> Failure | None:
+        """Why there is no session, even if that may pass soon; None if one comes when needed."""
+        return self._failure if self.is_hoping or self.connection is Connection.FAILING else None
 
     def up(self) -> None:
         """A session is open; the next trouble is a new one."""
@@ -65,11 +70,13 @@ class Reach:
     def give_up(self) -> None:
         """It takes longer than a question is kept."""
         self.connection = Connection.FAILING
+        self._failure = self._failure or Failure.NO_NETWORK
 
     def sleep(self) -> None:
         """Nobody talks: the session is closed until somebody does."""
         self.connection = Connection.ASLEEP
 
     def wake(self) -> None:
-        """Somebody talks: a session comes soon."""
+        """Somebody talks: a session comes soon, and nothing speaks against it yet."""
         self.connection = Connection.WAVERING
+        self._failure = None
