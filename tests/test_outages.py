@@ -30,7 +30,12 @@ pytestmark = pytest.mark.virtual
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 CLOSE_CODES = [*range(1000, 1004), *range(1007, 1015), 3000, 3003, 3999, 4000, 4999]
-STATUSES = [status.value for status in HTTPStatus if 300 <= status.value < 600 and status != 304]
+USUAL = {302, 400, 401, 403, 404, 407, 408, 429, 500, 502, 503, 504, 511}
+STATUSES = [
+    pytest.param(status.value, marks=() if status in USUAL else pytest.mark.long)
+    for status in HTTPStatus
+    if 300 <= status < 600 and status != HTTPStatus.NOT_MODIFIED
+]
 
 
 # -- the network
