@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 
 from pi_voice.audio.cards import Direction
+from pi_voice.audio.microphone import WATCH_S
 from pi_voice.audio.stream import Call, CardRequest, Patience, Stream
 from pi_voice.errors import DeviceError
 from pi_voice.frames import AudioFormat
@@ -167,6 +169,21 @@ def test_a_trickle_is_noticed() -> None:
     assert opened.fault(after_s=5.0) == (
         "microphone 'Device' runs at 4% of its speed. Check its cable; it is tried again by itself"
     )
+
+
+@pytest.mark.parametrize("part", [0.5, 0.7])
+@pytest.mark.parametrize("well_s", [0.0, 1.0, 2.5, 3.9, 4.1, 5.0, 7.0])
+def test_a_trickle_is_noticed_within_ten_seconds_whenever_it_begins(
+    well_s: float, part: float
+) -> None:
+    opened, at_s, owed = Opened(patience=replace(Patience(), silence_s=1000)), 0.0, 1.0
+    while not opened.fault(at_s):
+        at_s += WATCH_S
+        owed += WATCH_S / LENGTH_S * (1.0 if at_s <= well_s else part)
+        while owed >= 1:
+            opened.handle.call(BATCH)
+            owed -= 1
+    assert well_s < at_s < well_s + 10
 
 
 def test_a_card_that_keeps_its_pace_is_no_trickle() -> None:

@@ -45,6 +45,10 @@ class Scene:
         """Return when the so-manieth stream runs."""
         await until(lambda: len(self.card.streams) == count and self.card.stream.runs)
 
+    async def hears(self, count: int) -> None:
+        """Return when it was told to be open for the so-manieth time."""
+        await until(lambda: self.ear.kinds().count(MicOpened) == count)
+
     async def closed(self) -> None:
         self.microphone.close()
         await until(lambda: self.ear.kinds()[-1:] == [MicClosed])
@@ -185,6 +189,29 @@ async def test_a_microphone_that_is_not_there_is_told_once_and_looked_for(
             await until(lambda: "the microphone hears again" in caplog.messages)
     assert here.ear.kinds() == [MicLost, MicOpened]
     assert sum(record.levelno == logging.WARNING for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("times", [20, pytest.param(500, marks=pytest.mark.long)])
+async def test_a_cable_that_is_pulled_again_and_again_leaves_nothing_behind(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr("pi_voice.audio.portaudio.RENEW_S", 0.0)
+    patience, (card, speaker) = Patience(first_s=1000, silence_s=0.02, window_s=1000), fake.cards
+    async with scene(fake, patience) as here:
+        here.microphone.open()
+        threads = 0
+        for pulled in range(times):
+            await here.runs(pulled + 1)
+            threads = threads or threading.active_count()
+            fake.cards = [speaker]
+            card.stream.call(BATCH)  # the last one, while the stream stays active
+            await here.hears(pulled + 1)
+            await until(lambda: "not found" in getattr(here.ear.events[-1], "reason", ""))
+            fake.cards = [card, speaker]
+        assert here.ear.kinds().count(MicOpened) == times
+        assert threading.active_count() == threads
+        assert sum(stream.is_open for stream in card.streams) <= 1
+        assert len(here.ear.batches) == times
 
 
 async def test_another_reason_is_told(fake: FakePyAudio) -> None:
