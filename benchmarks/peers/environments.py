@@ -20,18 +20,20 @@ class Peer:
         name: On PyPI.
         package: What to install, as pip takes it.
         module: Of `benchmarks.peers`, the job done with it.
+        press: The same for interruptions; "" if it cannot.
         speaks: False if it has a protocol of its own, and our Python runs its module.
     """
 
     name: str
     package: str
     module: str
+    press: str = ""
     speaks: bool = True
 
 
 PEERS = (
-    Peer("openai", "openai[realtime]==3.52.0", "openai_stream"),
-    Peer("openai-agents", "openai-agents==0.24.0", "agents_stream"),
+    Peer("openai", "openai[realtime]==3.52.0", "openai_stream", "openai_press"),
+    Peer("openai-agents", "openai-agents==0.24.0", "agents_stream", "agents_press"),
     Peer("wyoming-satellite", "wyoming-satellite==1.0.0", "wyoming_stream", speaks=False),
 )
 
