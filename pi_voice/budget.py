@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any
 
 from pi_voice.core.events import Used
@@ -73,6 +74,7 @@ class Ledger:
     prices: Mapping[str, float] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
     _date: Date = Date(0, 0)
+    _left: Date = Date(0, 0)  # the latest from which the clock was set back
 
     def sent(self, seconds: float, date: Date) -> None:
         """Sound went to the service."""
@@ -113,6 +115,8 @@ class Ledger:
         return {
             "hour": self._date.hour,
             "day": self._date.day,
+            "hour_left": self._left.hour,
+            "day_left": self._left.day,
             "hour_s": round(spent.hour_s, 2),
             "day_s": round(spent.day_s, 2),
             "day_tokens": spent.day_tokens,
@@ -124,21 +128,31 @@ class Ledger:
         numbers = {
             name: value
             for name, value in kept.items()
-            if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < inf
         }
         self._date = Date(int(numbers.get("hour", 0)), int(numbers.get("day", 0)))
+        self._left = Date(int(numbers.get("hour_left", 0)), int(numbers.get("day_left", 0)))
         self.spent.hour_s = float(numbers.get("hour_s", 0.0))
         self.spent.day_s = float(numbers.get("day_s", 0.0))
         self.spent.day_tokens = int(numbers.get("day_tokens", 0))
         self.spent.day_money = float(numbers.get("day_money", 0.0))
 
     def _turn_page(self, date: Date) -> None:
-        """A new hour or day begins at nought; a clock that is set back gives nothing for free."""
-        if date.hour > self._date.hour:
+        """A new hour or day begins at nought.
+
+        A clock that is set back gives nothing for free, and neither does its way back: a board
+        without a clock of its own starts in the past.
+        """
+        last, left = self._date, self._left
+        if date.hour > last.hour and date.hour != left.hour:
             self.spent.hour_s = 0.0
-        if date.day > self._date.day:
+        if date.day > last.day and date.day != left.day:
             self.spent.day_s = self.spent.day_money = 0.0
             self.spent.day_tokens = 0
+        self._left = Date(
+            max(left.hour, last.hour) if date.hour < last.hour else left.hour,
+            max(left.day, last.day) if date.day < last.day else left.day,
+        )
         self._date = date
 
     def _reached(self) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pi_voice.core.actions import Action, Pattern
 from pi_voice.core.events import BudgetChanged, Cue, Event, LinkUp, Used, Wish
 from pi_voice.frames import AudioFormat
 
-QUIET = (Pattern.IDLE, Pattern.MUTED)  # nobody is in the middle of a sentence
+OPEN = do.GateLink(muted=False)
 
 
 def today() -> Date:
@@ -70,8 +70,8 @@ class Spending:
         """Take in one step of the daemon."""
         if self._count(event, actions):
             self.look()
-        quiet = any(isinstance(a, do.Show) and a.pattern in QUIET for a in actions)
-        if quiet and self._ledger.session_is_full:
+        is_quiet = do.Show(Pattern.IDLE) in actions  # a muted box may still be answering
+        if is_quiet and self._ledger.session_is_full:
             self._ledger.session_began()
             self._post(Cue(Wish.HANG_UP, now_s))
 
@@ -87,18 +87,15 @@ class Spending:
             self._ledger.session_began()
         elif isinstance(event, Used):
             self._ledger.used(event, self._now())
-        sent_bytes = 0
-        ended = False
+        has_sent = has_turned = False
         for action in actions:
             if isinstance(action, do.SendAudio | do.SendTurn):
-                sent_bytes += len(action.pcm)
-            elif isinstance(action, do.CommitTurn | do.DiscardTurn):
-                ended = True
-        if sent_bytes:
-            self._ledger.sent(self._wire.duration_ms(sent_bytes) / 1000, self._now())
-        if ended:
-            self._ledger.turn_began()
-        if sent_bytes or isinstance(event, Used):
+                self._ledger.sent(self._wire.duration_ms(len(action.pcm)) / 1000, self._now())
+                has_sent = True
+            elif isinstance(action, do.CommitTurn | do.DiscardTurn) or action == OPEN:
+                self._ledger.turn_began()
+                has_turned = True
+        if has_sent or isinstance(event, Used):
             self._keep(self._ledger.kept())
             return True
-        return ended or isinstance(event, LinkUp)
+        return has_turned

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 from pi_voice.budget import Caps, Date, Ledger
 from pi_voice.core import actions as do
@@ -87,3 +90,40 @@ def test_today_moves_with_the_calendar() -> None:
     date = today()
     assert date.hour > 490_000
     assert date.day > 739_000
+
+
+def test_a_turn_that_was_lost_on_its_way_does_not_count_for_the_next() -> None:
+    desk = Desk(turn_s=2)
+    desk.see(do.SendAudio(SECOND))
+    desk.see(do.GateLink(muted=True))  # the link is gone: nothing is committed, nothing discarded
+    desk.see(do.GateLink(muted=False), do.SendAudio(SECOND))
+    assert desk.posted == []
+
+
+def test_a_turn_that_is_sent_again_while_it_is_spoken_counts_again() -> None:
+    desk = Desk(turn_s=2)
+    desk.see(do.SendAudio(SECOND))
+    desk.see(do.SendTurn(SECOND))
+    assert desk.posted == [BudgetChanged("the 2 seconds of one turn are used up")]
+
+
+def test_muting_does_not_cut_the_last_reply_of_a_full_session() -> None:
+    desk = Desk(session_s=2)
+    desk.see(do.SendAudio(SECOND * 3))
+    desk.see(do.Show(Pattern.MUTED))
+    assert desk.posted == []
+
+
+def test_the_report_turns_the_page_of_the_calendar() -> None:
+    desk = Desk()
+    desk.see(do.SendAudio(SECOND))
+    desk.date = Date(34, 2)
+    assert desk.spending.report()["day_s"] == 0.0
+
+
+@pytest.mark.parametrize("hours", [1, 24, 24 * 3650])
+def test_today_moves_with_the_wall_clock(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    before, now_s = today(), time.time()
+    monkeypatch.setattr(time, "time", lambda: now_s + hours * 3600)
+    assert today().hour == before.hour + hours
+    assert today().day - before.day in (hours // 24, hours // 24 + 1)
