@@ -20,6 +20,7 @@ SILENT_S = 10.0
 DEAF_S = 30.0
 DUMB_S = 150.0  # two minutes of a reply may wait, and a card has 30 s to open
 LATE_S = 1.0  # a beat that is so late is worth a line
+LATE_FOR_S = 3600.0  # and no news any more after an hour
 BIG_MB = 150.0  # the box needs about 60: something leaks, so it starts afresh when nobody talks
 HUGE_MB = 220.0  # and at once before the kernel chooses a victim
 
@@ -57,7 +58,9 @@ class Health:
 
     def __init__(self) -> None:
         self.worst_lag_s = 0.0
+        self._late_s, self._late_at_s = 0.0, -inf
         self._heard_s: float | None = None  # None while the handle is not open
+        self._asked_s: float | None = None  # since when the handle owes an answer
         self._silent_ms = 0.0
         self._playing: set[str] = set()
         self._progress_s = 0.0
@@ -68,10 +71,9 @@ class Health:
         """Take in one step of the daemon."""
         if isinstance(event, ev.MicHeard):
             self._hear(event, now_s)
-        elif isinstance(event, ev.MicOpened):
-            self._heard_s, self._silent_ms = now_s, 0.0
-        elif isinstance(event, ev.MicClosed | ev.MicLost):
-            self._heard_s = None
+        elif isinstance(event, ev.MicOpened | ev.MicClosed | ev.MicLost):
+            self._asked_s, self._silent_ms = None, 0.0
+            self._heard_s = now_s if isinstance(event, ev.MicOpened) else None
         elif isinstance(event, ev.PlaybackEnded):
             self._playing.discard(event.item_id)
             self._progress_s = now_s
@@ -81,6 +83,8 @@ class Health:
             if isinstance(action, do.Play):
                 self._playing.add(action.item_id)
                 self._progress_s = now_s
+            elif isinstance(action, do.OpenMic | do.CloseMic):
+                self._asked_s = now_s if self._asked_s is None else self._asked_s
             elif isinstance(action, do.Show):
                 self._shown = action.pattern
 
@@ -95,8 +99,13 @@ class Health:
         Raises:
             UnwellError: The box is deaf, dumb or too big, and does not know it.
         """
-        self.worst_lag_s = max(self.worst_lag_s, now_s - self._due_s)
+        self._forgive(now_s)
         self._due_s = now_s + every_s
+        if self._asked_s is not None and now_s - self._asked_s > DEAF_S:
+            raise UnwellError(
+                f"the microphone was not opened or closed within {DEAF_S:.0f} s; "
+                "the service starts again by itself"
+            )
         if self._heard_s is not None and now_s - self._heard_s > DEAF_S:
             raise UnwellError(
                 f"the microphone is open and nothing came from it for {DEAF_S:.0f} s; "
@@ -113,13 +122,27 @@ class Health:
                 "please tell its makers: pi-voice report"
             )
 
+    def _forgive(self, now_s: float) -> None:
+        """While the loop stood still nobody could show progress."""
+        lag_s = max(0.0, now_s - self._due_s)
+        self.worst_lag_s = max(self.worst_lag_s, lag_s)
+        if now_s - self._late_at_s > LATE_FOR_S:
+            self._late_s = 0.0
+        if lag_s > LATE_S:
+            self._late_s, self._late_at_s = max(self._late_s, lag_s), now_s
+        self._progress_s = min(now_s, self._progress_s + lag_s)
+        if self._heard_s is not None:
+            self._heard_s = min(now_s, self._heard_s + lag_s)
+        if self._asked_s is not None:
+            self._asked_s = min(now_s, self._asked_s + lag_s)
+
     def findings(self) -> list[Finding]:
         """What is not as it should be, and what no other part tells."""
         found = []
         if self._heard_s is not None and self._silent_ms >= SILENT_S * 1000:
             found.append(SILENT_MICROPHONE)
-        if self.worst_lag_s > LATE_S:
-            text = f"the board was busy for {self.worst_lag_s:.1f} s in one go: run fewer programs"
+        if self._late_s:
+            text = f"the board was busy for {self._late_s:.1f} s in one go: run fewer programs"
             found.append(Finding("busy_board", text))
         return found
 

@@ -18,6 +18,7 @@ from pi_voice.health import (
 )
 
 PLAY = do.Play("i1", b"")
+HEARD = ev.MicHeard(())
 
 
 def heard(frames: int = 2, level_db: float = -60.0) -> ev.MicHeard:
@@ -119,3 +120,99 @@ def test_a_board_that_was_busy_is_told() -> None:
     beat(health, 13.0)
     assert [found.code for found in health.findings()] == ["busy_board"]
     assert health.worst_lag_s == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("action", [do.OpenMic(), do.CloseMic()])
+def test_a_handle_that_answers_no_wish_needs_a_new_start(action: Action) -> None:
+    health = Health()
+    see(health, heard(), 0.0, action)
+    see(health, heard(), 20.0, do.OpenMic())  # another wish is no answer
+    beat(health, DEAF_S)
+    with pytest.raises(UnwellError, match="opened or closed"):
+        beat(health, DEAF_S + 1)
+
+
+@pytest.mark.parametrize("event", [ev.MicOpened(), ev.MicClosed(), ev.MicLost("gone")])
+def test_a_handle_that_answered_owes_nothing(event: Event) -> None:
+    health = Health()
+    see(health, heard(), 0.0, do.OpenMic())
+    see(health, event, 1.0)
+    beat(health, DEAF_S + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [(ev.MicOpened(), do.ShowMic(is_open=True)), (HEARD, PLAY), (HEARD, do.CloseMic())],
+)
+def test_a_process_that_was_stopped_for_hours_is_not_unwell(event: Event, action: Action) -> None:
+    health = Health()
+    beat(health, 0.0)
+    see(health, event, 4.0, action)
+    beat(health, 5.0)
+    beat(health, 20_000.0)  # before anything of what waits is read
+    see(health, ev.MicClosed(), 20_000.1)
+    see(health, ev.PlaybackEnded("i1", 0.0, interrupted=False), 20_000.1)
+    for now_s in range(20_005, 20_200, 5):
+        beat(health, float(now_s))
+
+
+def test_a_microphone_that_died_while_the_process_stood_still_is_found_after_it() -> None:
+    health = Health()
+    beat(health, 0.0)
+    see(health, ev.MicOpened(), 4.0)
+    with pytest.raises(UnwellError, match="nothing came from it"):
+        for now_s in range(600, 640, 5):
+            beat(health, float(now_s))
+
+
+def test_playing_a_long_reply_is_progress() -> None:
+    health = Health()
+    see(health, HEARD, 0.0, PLAY)
+    see(health, ev.PlaybackStarted("i1", 0.0), 100.0)
+    see(health, HEARD, 200.0, PLAY)
+    beat(health, 340.0)
+    see(health, ev.PlaybackEnded("i1", 0.0, interrupted=False), 345.0)
+    beat(health, 1e6)
+
+
+def test_sound_that_was_still_on_its_way_does_not_open_a_closed_handle() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    see(health, ev.MicClosed(), 1.0)
+    see(health, heard(), 1.1)
+    beat(health, 100.0)
+
+
+def test_one_sound_ends_the_silence() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    for at_s in (9.0, 18.0):
+        see(health, heard(450, SILENT_DB), at_s)
+        see(health, heard(1, -60.0), at_s)
+    assert health.findings() == []
+
+
+def test_a_closed_microphone_is_not_a_silent_one() -> None:
+    health = Health()
+    see(health, ev.MicOpened(), 0.0)
+    see(health, heard(500, SILENT_DB), 10.0)
+    see(health, ev.MicClosed(), 10.0)
+    assert health.findings() == []
+
+
+def test_a_board_that_was_busy_once_is_forgiven_after_an_hour() -> None:
+    health = Health()
+    for now_s in (0.0, 8.0, 13.0):
+        beat(health, now_s)
+    assert [found.code for found in health.findings()] == ["busy_board"]
+    for now_s in range(18, 3700, 5):
+        beat(health, float(now_s))
+    assert health.findings() == []
+    assert health.worst_lag_s == pytest.approx(3.0)
+
+
+def test_beats_that_come_when_they_are_due_are_not_late() -> None:
+    health = Health()
+    for now_s in range(0, 60, 5):
+        beat(health, float(now_s))
+    assert health.worst_lag_s == 0.0
