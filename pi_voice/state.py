@@ -41,13 +41,18 @@ class StateFile:
 
         Without any copy, as at the very first start, there are no facts.
         """
-        copies = [path for path in (self._current, self._previous) if path.exists()]
-        for path in copies:
-            facts = _read(path)
-            if facts is not None:
+        is_new = True
+        for path in (self._current, self._previous):
+            try:
+                facts = _read(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, ValueError) as error:
+                logger.warning("%s cannot be read: %s; trying the copy before it", path, error)
+                is_new = False
+            else:
                 return facts
-            logger.warning("%s is damaged; trying the copy before it", path)
-        return None if copies else {}
+        return {} if is_new else None
 
     def save(self, facts: Mapping[str, Any]) -> None:
         """Write all facts; returns when a power cut would not lose them. Blocks on the disk.
@@ -75,14 +80,20 @@ class StateFile:
             os.close(folder)
 
 
-def _read(path: Path) -> Facts | None:
-    try:
-        checksum, body, *rest = path.read_text(encoding="utf-8").split("\n")
-        facts = json.loads(body)
-    except (OSError, ValueError):
-        return None
-    whole = checksum == _checksum(body) and not any(rest) and isinstance(facts, dict)
-    return facts if whole else None
+def _read(path: Path) -> Facts:
+    """The facts of one copy.
+
+    Raises:
+        OSError: The disk does not give it, or does not have it.
+        ValueError: It is damaged.
+    """
+    checksum, _, body = path.read_text(encoding="utf-8").partition("\n")
+    if checksum != _checksum(body.removesuffix("\n")):
+        raise ValueError("its checksum is wrong")
+    facts = json.loads(body)
+    if not isinstance(facts, dict):
+        raise ValueError("it holds no facts")
+    return facts
 
 
 def _checksum(body: str) -> str:
@@ -115,13 +126,10 @@ class Memory:
         self._file = file
         self._facts: Facts = facts
         self._urgent = self._lazy = False
-        self._owed = 0
+        self._asked = self._answered = 0
         self._changed = asyncio.Event()
-        self._reports: asyncio.Queue[Remembered] = asyncio.Queue()
-        self._writer: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._writer = asyncio.get_running_loop().create_task(self._write_on(), name="state")
         return self
 
     async def __aexit__(
@@ -130,9 +138,6 @@ class Memory:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
         if self._file and (self._urgent or self._lazy):
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -142,7 +147,7 @@ class Memory:
         """Keep it as soon as the disk can; Remembered follows."""
         self._facts["muted"] = muted
         self._urgent = True
-        self._owed += 1
+        self._asked += 1
         self._changed.set()
 
     def note_spent(self, spent: Mapping[str, Any]) -> None:
@@ -152,21 +157,18 @@ class Memory:
         self._changed.set()
 
     async def events(self) -> AsyncIterator[Remembered]:
-        while True:
-            yield await self._reports.get()
-
-    async def _write_on(self) -> None:
+        """Write whenever there is something to keep, and answer each `remember`."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             if not self._urgent:
                 await self._pause(LAZY_S)
-            owed, self._owed = self._owed, 0
+            asked = self._asked
             self._urgent = self._lazy = False
-            if not await self._save():
-                self._lazy = True
-            for _ in range(owed):
-                self._reports.put_nowait(Remembered())
+            self._lazy = not await self._save() or self._lazy
+            while self._answered < asked:
+                self._answered += 1
+                yield Remembered()
             if not self.is_kept:
                 await self._pause(RETRY_S)
                 self._changed.set()

@@ -7,14 +7,15 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pi_voice.core.events import Remembered
-from pi_voice.state import Memory, StateFile
+from pi_voice.state import LAZY_S, RETRY_S, Memory, StateFile
 
 PATIENCE_S = 30
 
@@ -131,9 +132,11 @@ def test_two_hundred_kills_in_the_middle_of_a_save_tear_nothing(tmp_path: Path) 
     kill_while_saving(tmp_path, 200)
 
 
-async def remembered(memory: Memory) -> None:
+async def remembered(memory: Memory, times: int = 1) -> None:
+    reports = memory.events()
     async with asyncio.timeout(PATIENCE_S):
-        assert await anext(memory.events()) == Remembered()
+        for _ in range(times):
+            assert await anext(reports) == Remembered()
 
 
 async def test_mute_is_on_disk_before_it_is_told(tmp_path: Path) -> None:
@@ -147,8 +150,7 @@ async def test_the_last_wish_is_the_one_that_is_kept(tmp_path: Path) -> None:
     async with Memory(StateFile(tmp_path)) as memory:
         for muted in (True, False, True, False):
             memory.remember(muted)
-        for _ in range(4):
-            await remembered(memory)
+        await remembered(memory, times=4)
     assert StateFile(tmp_path).load() == {"muted": False}
 
 
@@ -168,6 +170,12 @@ async def test_mute_does_not_wait_for_the_counters(tmp_path: Path) -> None:
         memory.remember(True)
         await remembered(memory)
     assert StateFile(tmp_path).load() == {"muted": True, "spent": {"day_s": 1.0}}
+
+
+async def read(memory: Memory) -> None:
+    """Be the daemon: read as long as there is something."""
+    async for _ in memory.events():
+        pass
 
 
 class FullDisk(StateFile):
@@ -207,3 +215,114 @@ async def test_without_a_disk_everything_is_remembered_for_this_run() -> None:
     async with Memory() as memory:
         memory.remember(True)
         await remembered(memory)
+
+
+def test_a_state_that_cannot_be_read_is_no_first_start(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()  # whatever the disk says instead of giving the file
+    assert Memory(StateFile(tmp_path)).muted
+
+
+def test_only_a_clear_word_is_believed(tmp_path: Path) -> None:
+    StateFile(tmp_path).save({"muted": "no", "spent": ["many"]})
+    memory = Memory(StateFile(tmp_path))
+    assert (memory.muted, memory.spent) == (False, {})
+
+
+def test_facts_of_another_shape_are_not_believed(tmp_path: Path) -> None:
+    StateFile(tmp_path).save({"muted": True})
+    StateFile(tmp_path).save([])  # type: ignore[arg-type]  # what a wrong version might leave
+    assert StateFile(tmp_path).load() == {"muted": True}
+
+
+@pytest.mark.parametrize("folder", ["/proc/pi-voice", "/dev/null/pi-voice"])
+async def test_a_folder_that_cannot_be_made_stops_nobody(
+    folder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Memory(StateFile(Path(folder))) as memory:
+        assert not memory.muted
+        memory.remember(True)
+        await remembered(memory)
+        assert not memory.is_kept
+    assert len(caplog.records) == 1
+
+
+class SlowDisk(StateFile):
+    """Takes what it is given when the test lets it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.allowed = threading.Event()
+        self.saved: list[object] = []
+
+    def save(self, facts: Mapping[str, Any]) -> None:
+        self.allowed.wait(PATIENCE_S)
+        self.saved.append(facts.get("muted"))
+
+
+async def test_a_disk_that_hangs_holds_nobody_and_gets_the_last_wish(tmp_path: Path) -> None:
+    disk = SlowDisk(tmp_path)
+    async with Memory(disk) as memory:
+        memory.remember(True)
+        waiting = asyncio.create_task(remembered(memory, times=3))
+        await asyncio.sleep(0.05)
+        memory.remember(False)
+        memory.remember(True)
+        assert not waiting.done()
+        disk.allowed.set()
+        await waiting
+    assert disk.saved == [True, True]
+
+
+async def test_the_end_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> None:
+    disk = SlowDisk(tmp_path)
+    async with Memory(disk) as memory:
+        memory.remember(True)
+    assert disk.saved == []
+    disk.allowed.set()
+
+
+async def test_a_wish_without_anybody_to_tell_is_kept_at_the_end(tmp_path: Path) -> None:
+    async with Memory(StateFile(tmp_path)) as memory:
+        memory.remember(True)
+    assert StateFile(tmp_path).load() == {"muted": True}
+
+
+class WrongDisk(StateFile):
+    """Fails in a way that nobody foresaw."""
+
+    def save(self, facts: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+async def test_a_fault_of_ours_is_not_silent(tmp_path: Path) -> None:
+    memory = Memory(WrongDisk(tmp_path))
+    memory.remember(True)
+    with pytest.raises(RuntimeError):
+        await remembered(memory)
+
+
+@pytest.mark.virtual
+async def test_a_full_disk_is_tried_every_ten_minutes(tmp_path: Path) -> None:
+    disk = FullDisk(tmp_path)
+    async with Memory(disk) as memory:
+        reading = asyncio.create_task(read(memory))
+        memory.remember(True)
+        await asyncio.sleep(RETRY_S * 6 + 1)
+        assert disk.tries in (6, 7)
+        disk.is_full = False
+        await asyncio.sleep(RETRY_S + LAZY_S)
+        assert memory.is_kept
+        reading.cancel()
+
+
+@pytest.mark.virtual
+async def test_counters_are_written_once_a_minute_and_not_at_every_word(tmp_path: Path) -> None:
+    disk = FullDisk(tmp_path)
+    disk.is_full = False
+    async with Memory(disk) as memory:
+        reading = asyncio.create_task(read(memory))
+        for second in range(600):
+            memory.note_spent({"day_s": second})
+            await asyncio.sleep(1.0)
+        assert 9 <= disk.tries <= 10
+        reading.cancel()
