@@ -6,22 +6,18 @@ was built before, or where PI_VOICE_VIRTUAL_PI=1 asks for it: then the image is 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pi_voice.installer.release import in_checkout
+from tests.virtual_pi.facts import BUILD_S, GUEST_S, Guest
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build.sh"
-BUILD_S = 1200
-GUEST_S = 1200  # four minutes on a computer with nothing else to do
 ANSWERS = """
 profile = "hobby-kit"
 [config.audio]
@@ -30,36 +26,6 @@ speaker = "hw:CARD=Loopback,DEV=1"
 [config.mute_button]
 pin = 22
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """What a guest left behind.
-
-    Attributes:
-        folder: Everything that it wrote.
-    """
-
-    folder: Path
-
-    def facts(self, scenario: str) -> dict[str, Any]:
-        """What a scenario found out; fails with what went wrong in the guest."""
-        path = self.folder / f"{scenario}.json"
-        if not path.exists():
-            pytest.fail(f"{scenario} was not played; the guest said: {self._last_words()}")
-        facts: dict[str, Any] = json.loads(path.read_text())
-        if "error" in facts:
-            pytest.fail(f"{scenario}: {facts['error']}")
-        return facts
-
-    def was_slow(self) -> bool:
-        """The box itself complained that its board does not keep up with real time."""
-        journals = (path.read_text() for path in self.folder.glob("journal-*.txt"))
-        return any("of its speed" in journal or "busy_board" in journal for journal in journals)
-
-    def _last_words(self) -> str:
-        logs = [self.folder / name for name in ("console.log", "guest.log")]
-        return "\n".join(log.read_text(errors="replace")[-2000:] for log in logs if log.exists())
 
 
 @pytest.fixture(scope="session")
@@ -78,10 +44,9 @@ def virtual_pi(tmp_path_factory: pytest.TempPathFactory) -> Guest:
     in_checkout(HERE.parent.parent).copy_to(folder / "checkout")
     shutil.copytree(HERE / "guest", folder / "guest")
     (folder / "answers.toml").write_text(ANSWERS)
-    ended = subprocess.run([HERE / "boot.sh", folder, str(GUEST_S)], check=False)
-    guest = Guest(folder)
-    assert ended.returncode == 0, f"the guest ended with {ended.returncode}"
-    return guest
+    # whatever the guest did not get done is missed by the test of it
+    subprocess.run([HERE / "boot.sh", folder, str(GUEST_S)], check=False)
+    return Guest(folder)
 
 
 def _build(*options: str) -> str:
