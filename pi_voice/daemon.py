@@ -73,17 +73,23 @@ class Daemon:
         self.watchers = list(watchers)
         self.beside: list[contextlib.AbstractAsyncContextManager[object]] = []
         self._inbox: deque[Event] = deque()
-        self._stepping = False
+        self._stepping = True  # until it is started: nothing comes before what was remembered
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stopped = asyncio.Event()
         self._fault: Exception | None = None
         self._perform = self._performers()
 
-    async def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+    async def run(
+        self,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
+        on_leaving: Callable[[], None] = lambda: None,
+    ) -> None:
         """Run until `stop`.
 
         Args:
             on_ready: Called once all parts are there and the device has decided its first step.
+            on_leaving: Called after that and before the parts are given back, whatever the reason.
 
         Raises:
             SourceEndedError: A part stopped by itself.
@@ -94,9 +100,11 @@ class Daemon:
             for part in (*first, parts.link, *parts.surroundings):
                 await stack.enter_async_context(part)
             stack.callback(self._stop_timers)
-            self.post(Started(parts.memory.muted))
+            self._inbox.appendleft(Started(parts.memory.muted))
+            self._decide()
             for beside in self.beside:
                 await stack.enter_async_context(beside)
+            stack.callback(on_leaving)
             on_ready()
             try:
                 await self._pump_all()
@@ -119,8 +127,10 @@ class Daemon:
     def post(self, event: Event) -> None:
         """Take an event into the inbox; every step runs to its end before the next begins."""
         self._inbox.append(event)
-        if self._stepping:
-            return
+        if not self._stepping:
+            self._decide()
+
+    def _decide(self) -> None:
         self._stepping = True
         try:
             while self._inbox:

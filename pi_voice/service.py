@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from pi_voice.daemon import Daemon, first_fault
+from pi_voice.health import UnwellError
 from pi_voice.journal import Redacting
 
 logger = logging.getLogger(__name__)
@@ -81,9 +82,10 @@ async def run(
         UnwellError: A part stopped without saying so.
     """
     loop = asyncio.get_running_loop()
+    leaving = _Leaving(keep_log)
 
     def stop() -> None:
-        _leave_in_any_case(keep_log)
+        leaving.begin(0)
         daemon.stop()
         notify("STOPPING=1")
 
@@ -92,24 +94,34 @@ async def run(
     try:
         async with asyncio.TaskGroup() as tasks:
             beat = tasks.create_task(_beat(look), name="watchdog")
-            await daemon.run(on_ready=lambda: notify("READY=1"))
+            await daemon.run(
+                on_ready=lambda: notify("READY=1"), on_leaving=lambda: leaving.begin(1)
+            )
             beat.cancel()
     except BaseExceptionGroup as faults:
         raise first_fault(faults) from faults
 
 
-def _leave_in_any_case(keep_log: Callable[[], None]) -> None:
-    """End the process soon, whatever a driver or a resolver still waits for."""
+class _Leaving:
+    """Ends the process soon, whatever a driver, a disk or a resolver still waits for."""
 
-    def leave(*_: object) -> None:
+    def __init__(self, keep_log: Callable[[], None]) -> None:
+        self._keep_log = keep_log
+        self._exit_code: int | None = None
+
+    def begin(self, exit_code: int) -> None:
+        """Wait no longer than LEAVE_S from the first call on."""
+        if self._exit_code is None:
+            self._exit_code = exit_code
+            signal.signal(signal.SIGALRM, self._leave)
+            signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
+
+    def _leave(self, *_: object) -> None:
         logger.warning("a part of the device did not end in %.1f s; leaving it behind", LEAVE_S)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, DISK_S)
-        keep_log()
-        os._exit(0)
-
-    signal.signal(signal.SIGALRM, leave)
-    signal.setitimer(signal.ITIMER_REAL, LEAVE_S)
+        self._keep_log()
+        os._exit(self._exit_code or 0)
 
 
 async def _beat(look: Callable[[float, float], str]) -> None:
@@ -121,7 +133,11 @@ async def _beat(look: Callable[[float, float], str]) -> None:
     every_s = min(BEAT_S, watchdog_s / 2) if watchdog_s else BEAT_S
     told = ""
     while True:
-        line = look(asyncio.get_running_loop().time(), every_s)
+        try:
+            line = look(asyncio.get_running_loop().time(), every_s)
+        except UnwellError as fault:
+            logger.error("%s", fault)  # here, too: the way out may be cut short
+            raise
         notify("WATCHDOG=1" if line == told else f"WATCHDOG=1\nSTATUS={line}")
         told = line
         await asyncio.sleep(every_s)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import pytest
 
@@ -13,7 +13,7 @@ from pi_voice.config import Settings
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern
-from pi_voice.core.activation import PushToTalk
+from pi_voice.core.activation import PushToTalk, VoiceActivated
 from pi_voice.core.device import Device
 from pi_voice.core.events import ButtonEdge, Cue, Event, Started, TimerFired, Wish
 from pi_voice.daemon import Daemon, FrontEnd, Parts, SourceEndedError
@@ -222,3 +222,125 @@ async def test_what_was_heard_to_its_end_is_reported_to_the_link() -> None:
         daemon.stop()
         await running
         assert link.heard_ms[0] > 500
+
+
+async def test_nothing_is_decided_before_what_was_remembered_is_known() -> None:
+    seen: list[Event] = []
+    memory = Memory()
+    memory.muted = True
+    made = replace(await parts(), memory=memory)
+    daemon = Daemon(Device(VoiceActivated()), made, lambda event, *_: seen.append(event))
+    daemon.post(ev.BudgetChanged("the day"))
+    assert seen == []
+    running = asyncio.create_task(daemon.run())
+    await until(lambda: seen)
+    daemon.stop()
+    await running
+    assert seen[:2] == [Started(muted=True), ev.BudgetChanged("the day")]
+
+
+async def test_a_watcher_that_fails_ends_the_run_aloud() -> None:
+    def fail(event: Event, actions: Sequence[Action], now_s: float) -> None:
+        if isinstance(event, ev.LinkUp):
+            raise ZeroDivisionError("a fault of ours")
+
+    async with EmbeddedService(), build.simulation(Settings(), AudioFormat(24_000)) as box:
+        box.daemon.watchers.append(fail)
+        with pytest.raises(ZeroDivisionError, match="a fault of ours"):
+            await box.daemon.run()
+
+
+async def test_who_asks_hears_nothing_of_a_fault_of_ours_and_the_run_ends() -> None:
+    def fail(event: Event, actions: Sequence[Action], now_s: float) -> None:
+        if isinstance(event, Cue):
+            raise ZeroDivisionError("a fault of ours")
+
+    daemon = Daemon(Device(PushToTalk()), await parts(), fail)
+    running = asyncio.create_task(daemon.run(on_ready=lambda: daemon.ask(Cue(Wish.TALK, 1.0))))
+    with pytest.raises(ZeroDivisionError):
+        await running
+
+
+async def test_every_watcher_sees_every_step() -> None:
+    seen: list[str] = []
+    watchers = [lambda *_, name=name: seen.append(name) for name in "abc"]
+    daemon = Daemon(Device(PushToTalk()), await parts(), *watchers)
+    running = asyncio.create_task(daemon.run())
+    await until(lambda: len(seen) >= 3)
+    daemon.stop()
+    await running
+    assert seen[:3] == ["a", "b", "c"]
+
+
+async def test_who_must_leave_in_time_is_told_before_the_parts_are_given_back() -> None:
+    order: list[str] = []
+
+    class SlowLeds(SimLeds):
+        async def __aexit__(self, *_: object) -> None:
+            order.append("leds")
+
+    daemon = Daemon(Device(PushToTalk()), replace(await parts(), leds=SlowLeds()))
+    leaving = asyncio.create_task(
+        daemon.run(
+            on_ready=lambda: order.append("ready"), on_leaving=lambda: order.append("leaving")
+        )
+    )
+    await until(lambda: order)
+    daemon.stop()
+    await leaving
+    assert order == ["ready", "leaving", "leds"]
+
+
+class DeafMemory(Memory):
+    """A memory that stops answering."""
+
+    async def events(self) -> AsyncIterator[ev.Remembered]:
+        return
+        yield
+
+
+async def test_a_memory_that_ends_by_itself_ends_the_run() -> None:
+    made = replace(await parts(), memory=DeafMemory())
+    with pytest.raises(SourceEndedError, match="the memory stopped working"):
+        await Daemon(Device(PushToTalk()), made).run()
+
+
+@pytest.mark.parametrize(
+    ("event", "call"),
+    [
+        (ev.NetworkUp(), "link_up"),
+        (Cue(Wish.HANG_UP, 1.0), "hang_up"),
+        (ev.Say("dinner"), "say"),
+    ],
+)
+async def test_what_the_device_asks_of_the_link_is_done(event: Event, call: str) -> None:
+    class HeardLink(ServiceLink):
+        calls: ClassVar[list[str]] = []
+
+        def link_up(self) -> None:
+            self.calls.append("link_up")
+
+        def hang_up(self) -> None:
+            self.calls.append("hang_up")
+
+        def say(self, text: str) -> None:
+            self.calls.append("say")
+
+    async with build.simulation(Settings(), AudioFormat(24_000)) as box:
+        link = HeardLink(build.link_settings(Settings(), box.service.url))
+        daemon = Daemon(Device(PushToTalk()), replace(box.daemon.parts, link=link))
+        running = asyncio.create_task(daemon.run())
+        await box.leds.shows(Pattern.IDLE)
+        daemon.post(event)
+        assert call in link.calls
+        daemon.stop()
+        await running
+
+
+async def test_what_the_device_warns_of_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    daemon = Daemon(Device(PushToTalk()), await parts())
+    daemon.post(ev.BudgetChanged("the day is over"))
+    running = asyncio.create_task(daemon.run())
+    await until(lambda: "the day is over" in caplog.text)
+    daemon.stop()
+    await running

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from pi_voice import service
+from pi_voice.daemon import Daemon
+
+PATIENCE_S = 30
 
 
 @pytest.fixture
@@ -64,3 +72,103 @@ def test_the_journal_gets_the_priority_on_every_line(
 def test_the_wire_library_never_logs_the_key(root_logger: logging.Logger) -> None:
     service.configure_logging("debug")
     assert not logging.getLogger("websockets.client").isEnabledFor(logging.DEBUG)
+
+
+STUCK = """
+import asyncio, sys, time
+from pi_voice import service
+from pi_voice.daemon import SourceEndedError
+from pi_voice.health import UnwellError
+
+class Daemon:
+    async def run(self, *, on_ready, on_leaving):
+        asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
+        try:
+            on_ready()
+            if sys.argv[1] == "fault":
+                raise SourceEndedError("microphone")
+            await asyncio.sleep(60)
+        finally:
+            on_leaving()
+
+    def stop(self):
+        sys.exit(0)
+
+def look(now_s, every_s):
+    if sys.argv[1] == "unwell":
+        raise UnwellError("the microphone died")
+    print("ready", flush=True)
+    return ""
+
+asyncio.run(service.run(Daemon(), look, lambda: print("kept", flush=True)))
+"""
+
+
+def stuck(how: str) -> subprocess.Popen[str]:
+    """A daemon whose disk hangs in a thread."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STUCK, how],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("how", ["fault", "unwell"])
+def test_a_fault_ends_the_process_even_if_a_part_does_not_end(how: str) -> None:
+    with stuck(how) as process:
+        told, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 1
+    assert "kept" in told
+    assert ("the microphone died" in told) is (how == "unwell")
+
+
+def test_a_stop_ends_the_process_even_if_a_part_does_not_end() -> None:
+    with stuck("stop") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0
+    assert "kept" in told
+
+
+class Run:
+    """A daemon that does nothing, for as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+    async def run(self, *, on_ready: Callable[[], None], on_leaving: Callable[[], None]) -> None:
+        on_ready()
+        await self.over.wait()
+
+    def stop(self) -> None:
+        self.over.set()
+
+
+@pytest.mark.parametrize(("watchdog_s", "beats"), [(0, 12), (30, 12), (4, 30)])
+@pytest.mark.virtual
+async def test_the_watchdog_is_fed_twice_as_often_as_it_asks(
+    monkeypatch: pytest.MonkeyPatch, watchdog_s: int, beats: int
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", str(watchdog_s * 1_000_000))
+    looks: list[float] = []
+    told: list[str] = []
+    monkeypatch.setattr(service, "notify", told.append)
+
+    def look(now_s: float, every_s: float) -> str:
+        looks.append(every_s)
+        return "idle" if len(looks) < 5 else "asleep"
+
+    run = Run()
+    running = asyncio.create_task(service.run(cast(Daemon, run), look))
+    await asyncio.sleep(59.9)
+    run.stop()
+    await running
+    assert len(looks) == beats
+    assert [line for line in told if "STATUS" in line] == [
+        "WATCHDOG=1\nSTATUS=idle",
+        "WATCHDOG=1\nSTATUS=asleep",
+    ]
+    assert "READY=1" in told
