@@ -71,7 +71,7 @@ class Overview:
     def status(self, now_s: float) -> Status:
         """Everything, at this moment of the loop's clock."""
         box = self._device.condition
-        online = box.connection is Connection.ONLINE
+        is_well = box.connection in (Connection.ONLINE, Connection.ASLEEP)
         return Status(
             state=pattern(box).value,
             state_s=now_s - self._state_s,
@@ -82,7 +82,7 @@ class Overview:
             microphone_reason=self._reasons.get(ev.MicLost, "") if box.mic is Mic.LOST else "",
             connection=box.connection.value,
             connection_s=now_s - self._connection_s,
-            connection_reason="" if online else self._reasons.get(ev.LinkDown, ""),
+            connection_reason="" if is_well else self._reasons.get(ev.LinkDown, ""),
             turn=box.turn.value,
             trouble=box.trouble.value if box.trouble else "",
             spent=self._spent(),

@@ -112,3 +112,29 @@ def test_the_state_is_what_the_light_shows() -> None:
         box.overview(event, actions, 0.0)
         shown = next((a.pattern for a in actions if isinstance(a, do.Show)), shown)
         assert box.overview.status(0.0).state == shown.value
+
+
+def test_each_trouble_is_logged_when_it_begins_and_when_it_comes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    box = Watched()
+    box.post(UP, REFUSED, press(), ev.NetworkUp(), UP, REFUSED)
+    lines = [line for line in caplog.messages if line.startswith("key_refused: ")]
+    assert len(lines) == len(caplog.messages) == 2
+
+
+def test_it_tells_whether_a_power_cut_would_unmute_the_box() -> None:
+    box = Watched()
+    box.post(UP, MUTE)
+    assert not box.overview.status(160.0).mute_kept
+    box.post(ev.Remembered())
+    assert box.overview.status(160.0).mute_kept
+
+
+def test_why_the_link_was_away_once_is_no_news() -> None:
+    box = Watched()
+    box.post(UP, DOWN, UP)
+    assert box.overview.status(160.0).connection_reason == ""
+    box.post(DOWN, Cue(Wish.HANG_UP, 0.0))
+    told = box.overview.status(160.0)
+    assert (told.connection, told.connection_reason) == ("asleep", "")
