@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from pi_voice import calibration, drivers
@@ -21,9 +22,11 @@ from pi_voice.audio.silero import SileroGate
 from pi_voice.audio.sounds import Sounds
 from pi_voice.audio.speaker import PyAudioSpeaker
 from pi_voice.audio.vad import SpeechGate
+from pi_voice.build_lights import leds
 from pi_voice.config import Settings
 from pi_voice.frames import WIRE, AudioFormat
-from pi_voice.ports import SpeechDetector
+from pi_voice.lit import LitMicrophone
+from pi_voice.ports import Microphone, SpeechDetector
 
 FarEnd = Callable[[Signal, int], None]  # a block that the card gets, and its rate in Hz
 G711 = AudioFormat(8_000)  # what the link makes G.711 of
@@ -148,13 +151,28 @@ def calibrate(settings: Settings) -> Measured:
     Raises:
         PiVoiceError: One of them is not there.
     """
+    return asyncio.run(_calibrate(settings))
+
+
+async def _calibrate(settings: Settings) -> Measured:
     sound, volume = PortAudio(), card_volume(settings)
     channel = settings.audio.microphone_channel
-    work = calibration.calibrate(
-        microphone(settings, sound),
-        _speaker(settings, sound, None, volume),
-        wire=wire(settings),
-        gain=lambda: volume.left,
-        channel=None if channel is None else channel - 1,
-    )
-    return asyncio.run(work)
+    async with shown(settings, microphone(settings, sound)) as ear:
+        return await calibration.calibrate(
+            ear,
+            _speaker(settings, sound, None, volume),
+            wire=wire(settings),
+            gain=lambda: volume.left,
+            channel=None if channel is None else channel - 1,
+        )
+
+
+@contextlib.asynccontextmanager
+async def shown(settings: Settings, ear: Microphone) -> AsyncIterator[Microphone]:
+    """The microphone of a command; where the owner demands a light, it shines all the while."""
+    if not settings.privacy.led_required:
+        yield ear
+        return
+    async with leds(settings) as lights:
+        lights.show_mic(is_open=True)
+        yield LitMicrophone(ear, lambda: lights.problems)

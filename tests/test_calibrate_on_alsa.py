@@ -14,6 +14,7 @@ from tests.rigs.sound.card import SoundCard
 pytest_plugins = ["tests.rigs.sound.plugin"]
 pytestmark = pytest.mark.alsa
 
+SPI = Path("/dev/spidev0.0")
 CALIBRATE = ("-c", "import sys; from pi_voice.cli import main; sys.exit(main())", "calibrate")
 
 
@@ -48,3 +49,19 @@ async def test_where_nothing_comes_back_it_says_so(sound_card: SoundCard, tmp_pa
     told = await calibrate(tmp_path)
     assert "The echo: none\n" in told
     assert told.endswith('\n[audio]\necho = "hardware"\n')
+
+
+@pytest.mark.skipif(SPI.exists(), reason=f"{SPI} is there: a strip could shine")
+async def test_in_the_dark_it_does_not_listen(sound_card: SoundCard, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[audio]\nmicrophone = "{SoundCard.MICROPHONE}"\nspeaker = "{SoundCard.SPEAKER}"\n'
+        '[privacy]\nled_required = true\n[leds]\ndriver = "apa102"\n'
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *CALIBRATE, "--config", str(config), stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    assert b"the microphone stays closed: light strip" in told
+    assert b"[privacy] led_required = false" in told
