@@ -26,11 +26,12 @@ FILES_PASSED_ON = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/
 # everything that is changed is in memory, and is gone with the name space of its mounts
 START = """
 set -e
+echo $$ >"$3/cgroup.procs"
 mount -t tmpfs tmpfs "$2"
 mkdir "$2/upper" "$2/work" "$2/root"
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 folder=$2
-shift 2
+shift 3
 exec systemd-nspawn -q -D "$folder/root" --boot --register=no --keep-unit --console=pipe "$@"
 """
 
@@ -62,7 +63,10 @@ class Box:
         self._layers = ":".join(map(str, layers))
         self._options = options or Options()
         self._process: subprocess.Popen[bytes] | None = None
+        cgroups = own_cgroup()
         self._folder = Path(tempfile.mkdtemp(prefix="pi-voice-box-"))
+        self._name = self._folder.name.replace("_", "x")  # which no name of a machine may hold
+        self._cgroup = cgroups / self._name
         self._leader = 0
 
     def __enter__(self) -> Self:
@@ -73,7 +77,7 @@ class Box:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -84,10 +88,13 @@ class Box:
                 process.kill()
                 process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+        groups = [folder for folder, *_ in os.walk(self._cgroup, topdown=False)]
+        for group in groups:
+            with contextlib.suppress(OSError):  # its last process may still be on its way out
+                os.rmdir(group)
 
     def _start(self) -> None:
-        name = self._folder.name.replace("_", "x")  # which no name of a machine may hold
-        options = ["-M", name, "--timezone=off"]
+        options = ["-M", self._name, "--timezone=off"]
         options += [f"--bind={bind}" for bind in self._options.binds]
         if self._options.read_only:
             options.append("--read-only")
@@ -96,11 +103,13 @@ class Box:
             options += [f"--bind-ro={file}" for file in FILES_PASSED_ON if Path(file).exists()]
         else:
             options += ["--private-network", "--resolv-conf=off"]
+        self._cgroup.mkdir()
         mounts = ["unshare", "--mount", "--propagation", "private"]
+        folders = [self._layers, str(self._folder), str(self._cgroup)]
         log = self._folder.with_suffix(".log")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*mounts, "sh", "-c", START, "sh", self._layers, str(self._folder), *options],
+                [*mounts, "sh", "-c", START, "sh", *folders, *options],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -190,6 +199,22 @@ class Box:
         while (seen := self.show(name)) != value:
             assert time.monotonic() < deadline_s, f"{name} is {seen}, not {value}: {self.journal()}"
             time.sleep(0.05)
+
+
+def own_cgroup() -> Path:
+    """The control group of this process, below which each box has one of its own.
+
+    Two boxes in one group would count and kill each other's services.
+
+    Raises:
+        Missing: There are none of the second version.
+    """
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    trees = [Path(fields[1]) for fields in mounts if fields[2] == "cgroup2"]
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        if line.startswith("0::") and trees:
+            return trees[0] / line.removeprefix("0::/")
+    raise Missing("there is no second version of control groups here")
 
 
 def _die_with_parent() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.systemd import image
-from tests.rigs.systemd.box import Box, Options
+from tests.rigs.systemd.box import Box, Options, own_cgroup
 from tests.rigs.systemd.checkout import WHEELS, install, with_wheels
 from tests.rigs.systemd.image import Image
 
@@ -24,6 +24,7 @@ def systemd_image() -> Image:
     """
     try:
         image.check_tools()
+        own_cgroup()
         root = image.root((*image.SYSTEM, *image.PREPARED, *image.SOUND))
         return Image((root,), _wheels(root))
     except image.Missing as missing:
