@@ -179,14 +179,20 @@ async def notices(here: Simulation, strike: Callable[[], None]) -> float:
     return noticed_s
 
 
+UNWATCHED = pytest.mark.xfail(
+    reason="the simulated card does not watch the sound that it delivers, as the real one does"
+)
+
+
 @pytest.mark.virtual
+@UNWATCHED
 async def test_capture_that_stops_is_noticed_soon() -> None:
     async with box() as here:
         assert await notices(here, here.microphone.stall) <= NOTICED_S
 
 
 @pytest.mark.virtual
-@pytest.mark.xfail(reason="nobody but the real card's stream counts the frames")
+@UNWATCHED
 @pytest.mark.parametrize("every", [2, 25])
 async def test_capture_that_drips_is_noticed_soon(every: int) -> None:
     async with box() as here:
