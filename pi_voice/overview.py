@@ -18,6 +18,8 @@ from pi_voice.status import Finding, Status
 
 logger = logging.getLogger(__name__)
 
+AGAIN_S = 600.0  # a loose contact comes and goes; whoever reads the log knows it by then
+
 
 class Overview:
     """Watches the daemon, and tells how things stand.
@@ -44,7 +46,8 @@ class Overview:
         self._state_s = self._connection_s = 0.0
         self._seen = (pattern(device.condition), device.condition.connection)
         self._reasons: dict[type, str] = {}
-        self._told: frozenset[str] = frozenset()
+        self._found: frozenset[str] = frozenset()
+        self._told_s: dict[str, float] = {}
 
     def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
         """Take in one step of the daemon."""
@@ -61,7 +64,7 @@ class Overview:
         if seen[1] is not self._seen[1]:
             self._connection_s = now_s
         self._seen = seen
-        self._log_what_is_new()
+        self._log_what_is_new(now_s)
 
     def line(self) -> str:
         """One line, for `systemctl status`."""
@@ -92,12 +95,14 @@ class Overview:
             uptime_s=now_s - (self._began_s if self._began_s is not None else now_s),
         )
 
-    def _log_what_is_new(self) -> None:
+    def _log_what_is_new(self, now_s: float) -> None:
         """One line for each thing that went wrong, with its name and what helps."""
         found = {finding.name: finding for finding in self._findings()}
-        for name in found.keys() - self._told:
-            logger.warning("%s: %s. %s", name, found[name].text, found[name].hint)
-        self._told = frozenset(found)
+        for name in found.keys() - self._found:
+            if now_s - self._told_s.get(name, -AGAIN_S) >= AGAIN_S:
+                self._told_s[name] = now_s
+                logger.warning("%s: %s. %s", name, found[name].text, found[name].hint)
+        self._found = frozenset(found)
 
     def _findings(self) -> Iterator[Finding]:
         box = self._device.condition

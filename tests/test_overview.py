@@ -12,7 +12,7 @@ from pi_voice.core.buttons import Bindings
 from pi_voice.core.device import Device
 from pi_voice.core.events import Cue, Event, Wish
 from pi_voice.health import SILENT_DB, Health
-from pi_voice.overview import Overview
+from pi_voice.overview import AGAIN_S, Overview
 from tests.histories import DOWN, REFUSED, UP, press
 
 MUTE = Cue(Wish.MUTE, 0.0)
@@ -114,11 +114,13 @@ def test_the_state_is_what_the_light_shows() -> None:
         assert box.overview.status(0.0).state == shown.value
 
 
-def test_each_trouble_is_logged_when_it_begins_and_when_it_comes_back(
+def test_each_trouble_is_logged_when_it_begins_and_not_each_time_it_comes_and_goes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     box = Watched()
-    box.post(UP, REFUSED, press(), ev.NetworkUp(), UP, REFUSED)
+    for later_s in (0.0, 300.0, AGAIN_S):
+        box.now_s = 100.0 + later_s
+        box.post(UP, REFUSED, press(), ev.NetworkUp(), UP, REFUSED)
     lines = [line for line in caplog.messages if line.startswith("key_refused: ")]
     assert len(lines) == len(caplog.messages) == 2
 
