@@ -126,6 +126,7 @@ async def held(steady: Service, job: Job, encoding: str = "pcm") -> Run:
         if not job.idle:
             made.press()
             await made.told("microphone")
+            await steady.ask("forget")  # the settings of the session
         await asyncio.sleep(AT_REST_S if job.idle else WARM_UP_S)
         return await _measured(made, steady, job)
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_command_measures_and_writes_what_it_printed(tmp_path: Path) -> None:
     path = tmp_path / "new" / "figures.json"
-    command = [sys.executable, "benchmarks/run", "--quick", "--only", "start", "--json", str(path)]
+    command = [sys.executable, "benchmarks/run", "--quick", "--only", "boot", "--json", str(path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     written = json.loads(path.read_text())
     assert written["machine"]["cores"] > 0
