@@ -67,3 +67,17 @@ def test_a_closing_that_nobody_asked_for_does_not_speak_for_the_next() -> None:
     list(handle.want(True))
     list(handle.want(False))
     assert handle.may_be_open
+
+
+def test_what_is_told_of_it_is_never_better_than_what_is_known() -> None:
+    handle = Handle()
+    told = [handle.promise]
+    list(handle.want(True))
+    told.append(handle.promise)
+    handle.lost()
+    told.append(handle.promise)
+    list(handle.want(False))
+    told.append(handle.promise)
+    handle.closed()
+    told.append(handle.promise)
+    assert told == [Mic.CLOSED, Mic.OPEN, Mic.LOST, Mic.OPEN, Mic.CLOSED]

@@ -94,7 +94,7 @@ class Device:
     @property
     def microphone(self) -> Mic:
         """What became of the capture handle; open while nobody can promise otherwise."""
-        return Mic.OPEN if self._handle.may_be_open else self._handle.mic
+        return self._handle.promise
 
     @property
     def turn(self) -> Turn:

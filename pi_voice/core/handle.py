@@ -37,6 +37,13 @@ class Handle:
         """It is wanted, and not to be had."""
         return self.wanted and self.is_lost
 
+    @property
+    def promise(self) -> Mic:
+        """What can be told of it: open in doubt, and lost only while it is wanted."""
+        if self.may_be_open:
+            return Mic.OPEN
+        return Mic.LOST if self.is_looked_for else Mic.CLOSED
+
     def want(self, wanted: bool) -> Iterator[Action]:
         """Ask for it, or give it back; says only what changed."""
         if wanted is self.wanted:
