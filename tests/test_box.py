@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pi_voice import box
+import pytest
+
+from pi_voice import box, build, service
+from pi_voice.budget import Caps, Ledger
 from pi_voice.config import Settings
 from pi_voice.config.settings import Limits, Prices
+from pi_voice.core import actions as do
+from pi_voice.core import events as ev
+from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Used
+from pi_voice.core.failures import Failure
+from pi_voice.core.states import Mic
+from pi_voice.daemon import Daemon
+from pi_voice.frames import AudioFormat
+from pi_voice.health import UnwellError
 from pi_voice.spending import today
+from pi_voice.state import Memory, StateFile
+from tests.until import until
 
 PATIENCE_S = 30
+KEY = "sk-proj-0123456789abcdefghij"
 CONFIG = """
 version = 1
 [device]
-state_dir = "{folder}/state"
+state_dir = "{state}"
 runtime_dir = "{folder}/run"
+[service]
+api_key_file = "{folder}/key"
 [activation]
 mode = "{mode}"
 [button]
@@ -42,14 +59,38 @@ class Process:
     Attributes:
         folder: Where its files are.
         config: Its configuration.
+        log: What it said.
+        key: The file with the key of the service.
     """
 
-    def __init__(self, folder: Path, *, mode: str = "voice", remote_unmute: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        mode: str = "voice",
+        state: str = "",
+        through: Sequence[str] = (),
+        remote_unmute: bool = False,
+    ) -> None:
         self.folder = folder
         self.config = folder / "config.toml"
-        text = CONFIG.format(folder=folder, mode=mode, remote_unmute=str(remote_unmute).lower())
+        self.log = folder / "log"
+        self.key = folder / "key"
+        self.key.write_text(KEY)
+        text = CONFIG.format(
+            folder=folder,
+            mode=mode,
+            state=state or folder / "state",
+            remote_unmute=str(remote_unmute).lower(),
+        )
         self.config.write_text(text)
+        self._through = through
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def verb(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pi_voice.cli", *words, "--config", str(self.config)]
@@ -63,8 +104,9 @@ class Process:
         return facts
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "pi_voice.cli", "run", "--config", str(self.config)]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        run = [sys.executable, "-m", "pi_voice.cli", "run", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([*self._through, *run], stderr=log)
         deadline_s = time.monotonic() + PATIENCE_S
         while self.status().get("connection") != "online":
             assert time.monotonic() < deadline_s, "the box did not come up"
@@ -98,6 +140,39 @@ def test_mute_outlives_a_kill(tmp_path: Path) -> None:
         assert told["muted"]
         assert told["microphone"] == "closed"
         assert process.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"state": "/proc/pi-voice"},
+        {"through": ("prlimit", "--fsize=0")},  # as if every disk were full
+    ],
+    ids=["no folder", "full disk"],
+)
+def test_a_box_that_can_keep_nothing_still_mutes_and_ends_well(
+    tmp_path: Path, how: dict[str, Any]
+) -> None:
+    with running(tmp_path, **how) as process:
+        assert process.verb("mute").returncode in (0, 1)
+        told = process.status()
+        assert told["muted"]
+        assert told["microphone"] == "closed"
+        assert process.end(signal.SIGTERM) == 0
+
+
+def test_no_key_is_in_a_file_a_log_or_the_process_table(tmp_path: Path) -> None:
+    with running(tmp_path) as process:
+        process.verb("mute")
+        proc = Path(f"/proc/{process.pid}")
+        told = (proc / "environ").read_bytes() + (proc / "cmdline").read_bytes()
+        told += process.verb("report").stdout.encode() + process.verb("log").stdout.encode()
+        told += process.verb("status", "--json").stdout.encode()
+        process.end(signal.SIGTERM)
+        files = [path for path in tmp_path.rglob("*") if path.is_file() and path != process.key]
+        assert process.log in files
+        assert tmp_path / "state" / "state" in files
+        assert KEY.encode() not in told + b"".join(path.read_bytes() for path in files)
 
 
 def test_nobody_at_the_socket_unmutes_unless_the_owner_wants_it(tmp_path: Path) -> None:
@@ -161,3 +236,81 @@ def test_the_prices_are_those_of_the_model() -> None:
 
 def test_the_memory_of_a_process_is_known_here() -> None:
     assert 5 < box.rss_mb() < 1000
+
+
+# Those who watch
+
+
+def started(limits: Limits, memory: Memory) -> box.Watched:
+    made = settings(limits)
+    parts = build.hardware(made, "ws://127.0.0.1:9", memory)
+    return box.Watched(made, Daemon(build.device(made), parts), memory)
+
+
+async def test_what_was_spent_before_a_restart_is_spent() -> None:
+    memory = Memory()
+    spent = Ledger(Caps())
+    spent.sent(61.0, today())
+    memory.spent = spent.kept()
+    report = started(Limits(day_min=1), memory).spending.report()
+    assert (report["day_s"], report["day_limit_s"]) == (61.0, 60)
+
+
+async def test_what_is_spent_now_is_kept(tmp_path: Path) -> None:
+    async with Memory(StateFile(tmp_path)) as memory:
+        daemon = started(Limits(), memory).daemon
+        for watch in daemon.watchers:
+            watch(ev.MicHeard(()), [do.SendAudio(bytes(48_000))], 0.0)
+    facts = StateFile(tmp_path).load()
+    assert facts is not None
+    assert facts["spent"]["day_s"] == 1.0
+
+
+async def test_a_look_finds_a_part_that_died() -> None:
+    watched = started(Limits(), Memory())
+    for watch in watched.daemon.watchers:
+        watch(ev.MicOpened(), [], 0.0)
+    for now_s in range(0, 35, 5):
+        assert watched.look(float(now_s), 5.0) == "starting; connection starting"
+    with pytest.raises(UnwellError):
+        watched.look(35.0, 5.0)
+
+
+@pytest.mark.virtual
+async def test_a_muted_box_whose_budget_is_spent_opens_nothing_when_it_starts() -> None:
+    made = replace(
+        settings(Limits(day_min=1)), activation=replace(Settings().activation, mode="voice")
+    )
+    spent = Ledger(Caps())
+    spent.sent(61.0, today())
+    async with build.simulation(made, AudioFormat(24_000)) as room:
+        memory = Memory()
+        memory.muted, memory.spent = True, spent.kept()
+        daemon = Daemon(build.device(made), replace(room.daemon.parts, memory=memory))
+        watched = box.Watched(made, daemon, memory)
+        watched.look(0.0, 5.0)  # the watchdog is fed before the parts are there
+        running = asyncio.create_task(daemon.run())
+        await until(lambda: daemon.device.condition.trouble is Failure.BUDGET_SPENT)
+        assert room.leds.patterns == [Pattern.MUTED]
+        assert daemon.device.microphone is Mic.CLOSED
+        daemon.stop()
+        await running
+
+
+@pytest.mark.virtual
+async def test_an_idle_box_learns_of_a_new_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = settings(Limits(hour_min=1))
+    spent = Ledger(Caps())
+    spent.sent(61.0, today())
+    async with build.simulation(made, AudioFormat(24_000)) as room:
+        memory = Memory()
+        memory.spent = spent.kept()
+        daemon = Daemon(build.device(made), replace(room.daemon.parts, memory=memory))
+        watched = box.Watched(made, daemon, memory)
+        running = asyncio.create_task(service.run(daemon, watched.look))
+        await room.leds.shows(Pattern.BUDGET_SPENT)
+        now_s = time.time()
+        monkeypatch.setattr(time, "time", lambda: now_s + 3600)
+        await room.leds.shows(Pattern.IDLE)
+        daemon.stop()
+        await running
