@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 from pi_voice import build
+from pi_voice.core import states
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
-from pi_voice.core.states import Turn
 from pi_voice.frames import SAMPLE_BYTES
 from pi_voice.sim.microphone import Utterance
+from pi_voice.sim.service_records import Turn
 from pi_voice.sim.wav import read_wav
 from pi_voice.simulate_checks import LONGEST_TURN_S
 from pi_voice.simulate_faults import Scene, waits_for
@@ -143,11 +145,13 @@ class Person:
     async def _reply_is_heard(self) -> bool:
         """Wait for the reply and listen to some of it; False if none came."""
         heard = await waits_for(
-            lambda: self._box.leds.pattern is Pattern.SPEAKING or self._device.turn is Turn.IDLE,
+            lambda: (
+                self._box.leds.pattern is Pattern.SPEAKING or self._device.turn is states.Turn.IDLE
+            ),
             LONGEST_TURN_S,
         )
         await asyncio.sleep(self._chance.uniform(0.2, 2.0))
-        return heard and self._device.turn is Turn.SPEAKING
+        return heard and self._device.turn is states.Turn.SPEAKING
 
     async def _expect_silence(self, pressed_s: float, began_s: float) -> None:
         await asyncio.sleep(2 * SILENCE_S)
@@ -167,7 +171,7 @@ class Person:
         await self._is_idle()
 
     async def _is_idle(self) -> None:
-        if not await waits_for(lambda: self._device.turn is Turn.IDLE, LONGEST_TURN_S):
+        if not await waits_for(lambda: self._device.turn is states.Turn.IDLE, LONGEST_TURN_S):
             self._record.fail(f"the box is still {self._device.turn} long after a turn")
         await asyncio.sleep(1.0)  # what is said at the end is heard, too
 
@@ -178,7 +182,7 @@ class Person:
         excuse = record.excuse(began_s, now_s)
         if said is not None and not record.excuse(began_s, now_s, ("microphone",)):
             self._expect_whole(said, began_s)
-        if record.heard_ms(began_s) > 0:
+        if self._heard_ms(began_s) > 0:
             self._count("answered")
             self._expect_all_heard(began_s, excuse)
         elif not excuse:
@@ -200,23 +204,24 @@ class Person:
                 self._record.fail("a question was asked that is not what was spoken")
 
     def _expect_all_heard(self, began_s: float, excuse: str) -> None:
-        played_ms = self._record.heard_ms(began_s)
-        sent_ms = sum(
-            turn.replied_ms
-            for session in self._box.service.sessions[-3:]
-            for turn in session.turns
-            if turn.committed_at_s >= began_s
-        )
+        played_ms = self._heard_ms(began_s)
+        sent_ms = sum(turn.replied_ms for turn in self._turns(began_s))
         if not excuse and abs(played_ms - sent_ms) > ROUNDING_MS:
             self._record.fail(f"{sent_ms:.0f} ms of a reply were sent, {played_ms:.0f} ms heard")
 
+    def _heard_ms(self, since_s: float) -> float:
+        """How much was heard of the replies to what was asked since then."""
+        items = {turn.reply_item_id for turn in self._turns(since_s)}
+        return self._record.heard_ms(since_s, items)
+
     def _commits(self, since_s: float) -> list[bytes]:
-        return [
-            turn.pcm
-            for session in self._box.service.sessions[-10:]
-            for turn in session.turns
-            if turn.committed_at_s >= since_s
-        ]
+        return [turn.pcm for turn in self._turns(since_s)]
+
+    def _turns(self, since_s: float) -> list[Turn]:
+        """What the service took for questions since then."""
+        sessions = self._box.service.sessions[-10:]
+        turns = itertools.chain.from_iterable(session.turns for session in sessions)
+        return [turn for turn in turns if turn.committed_at_s >= since_s]
 
     def _count(self, outcome: str) -> None:
         self._record.outcomes[outcome] += 1

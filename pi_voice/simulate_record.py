@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import zlib
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
@@ -148,10 +148,10 @@ class Record:
                 return sound
         return None
 
-    def heard_ms(self, since_s: float) -> float:
-        """What was played to its end since then; what was cut short belongs to an older turn."""
-        whole = (heard for heard in self.heard if not heard.interrupted)
-        return sum(heard.played_ms for heard in whole if heard.at_s >= since_s)
+    def heard_ms(self, since_s: float, items: Container[str] | None = None) -> float:
+        """What was played to its end since then, of these items or of any."""
+        whole = (heard for heard in self.heard if heard.at_s >= since_s and not heard.interrupted)
+        return sum(one.played_ms for one in whole if items is None or one.item_id in items)
 
     def _on_link_down(self, event: ev.LinkDown) -> None:
         if not self.online:

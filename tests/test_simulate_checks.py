@@ -102,11 +102,11 @@ async def test_an_endless_outage_is_a_problem(network: Network) -> None:
 
 
 def grown(**last: float) -> Growth:
-    """Four hours of samples; the second half holds this instead."""
+    """Ten hours of samples; the second half holds this instead."""
     growth = Growth()
-    for number in range(24):
+    for number in range(60):
         held = {"rss_mib": 50.0, "handles": 9, "threads": 1, "tasks": 15}
-        growth.samples.append(Sample(number / 6, **(held | last if number > 12 else held)))  # type: ignore[arg-type]  # names of its own fields
+        growth.samples.append(Sample(number / 6, **(held | last if number > 30 else held)))  # type: ignore[arg-type]  # names of its own fields
     return growth
 
 
