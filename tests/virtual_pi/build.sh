@@ -147,7 +147,8 @@ mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -d guest root.img "${meg
 cp "stock/boot/vmlinuz-$kernel" vmlinuz
 step 'the disk'
 
-find . -mindepth 1 -maxdepth 1 ! -name vmlinuz ! -name initrd.gz ! -name root.img -exec rm -rf {} +
-trap - EXIT
-mv -T "$work" "$where"
+mkdir image
+mv vmlinuz initrd.gz root.img image
+mv -T image "$where"
+trap 'rm -rf "$work"' EXIT
 echo "$where"
