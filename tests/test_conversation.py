@@ -434,7 +434,7 @@ def test_a_reply_without_sound_waits_for_the_one_that_follows() -> None:
 def test_a_long_reply_has_time_to_be_heard() -> None:
     made = thinking()
     feed(made, ev.ReplyStarted("r1"))
-    assert timers(feed(made, audio(ms=60_000)))[REPLY_TIMER] == 60_000 + 10_000
+    assert timers(feed(made, audio(ms=60_000)))[REPLY_TIMER] == 60_000 + Rules().reply_timeout_ms
 
 
 def test_a_second_reply_does_not_shorten_the_time_of_the_first() -> None:

@@ -114,7 +114,7 @@ class Activation:
         300, "Heard before the first word where the microphone is open", low=0, high=1000, unit="ms"
     )
     reply_timeout_s: float = setting(
-        10.0, "No reply by then: the box says so", low=2, high=60, unit="s"
+        20.0, "No reply by then: the box says so", low=2, high=60, unit="s"
     )
 
 

@@ -19,7 +19,9 @@ REPLY_TIMER = "reply"
 OUTAGE_TIMER = "outage"
 
 TAIL_GRACE_MS = 500.0  # two batches of 60 ms and a slow card: then what we have is the turn
-OUTAGE_MS = 5000.0  # a question waits this long for the link; longer is told to the user
+# A question waits this long for a session; longer is told to the user. Outages of 5 s are common,
+# and the handshake after one takes up to 3 s over a phone network.
+OUTAGE_MS = 8000.0
 USER = (Turn.LISTENING, Turn.ENDING)
 ASSISTANT = (Turn.THINKING, Turn.SPEAKING)
 

@@ -17,7 +17,8 @@ class Rules:
         tail_ms: How long capture goes on after the release: words end later than fingers lift.
         shortest_turn_ms: Less sound than this is no turn (the service refuses under 100 ms).
         longest_turn_ms: The turn is ended after this.
-        reply_timeout_ms: How long the service may be silent before the turn is given up.
+        reply_timeout_ms: How long the service may be silent before the turn is given up; the link
+            has half of the default to notice a stuck reply, and once more to get another one.
         idle_hang_up_ms: The session is closed when nobody talked for so long; 0 is never.
         remote_unmute: Others than the hands at the box may unmute, too.
     """
@@ -27,6 +28,6 @@ class Rules:
     tail_ms: float = 150.0
     shortest_turn_ms: float = 100.0
     longest_turn_ms: float = 60_000.0
-    reply_timeout_ms: float = 10_000.0
+    reply_timeout_ms: float = 20_000.0
     idle_hang_up_ms: float = 0.0
     remote_unmute: bool = False
