@@ -35,6 +35,7 @@ class Setup:
         mode: Of [activation].
         batch_ms: Of [audio].
         echo: Of [audio].
+        speaker_idle_s: Of [audio]; 30 ships.
         encoding: On the line.
         card: Of the microphone and the speaker: the paced one of `parts`, or "" for real ALSA.
         program: What is started, as `python -m` takes it; the configuration file comes last.
@@ -46,6 +47,7 @@ class Setup:
     mode: str = "push_to_talk"
     batch_ms: int = 40
     echo: str = "half_duplex"
+    speaker_idle_s: int = 30
     encoding: str = "pcm"
     microphone: str = "default"
     speaker: str = "default"
@@ -70,7 +72,7 @@ longest_turn_s = 300
 [audio]
 batch_ms = {self.batch_ms}
 volume = 100
-speaker_idle_s = 1
+speaker_idle_s = {self.speaker_idle_s}
 microphone = "{self.microphone}"
 speaker = "{self.speaker}"
 echo = "{self.echo}"

@@ -168,7 +168,8 @@ async def listening(steady: Service, job: Job) -> Run:
 
 async def muted(steady: Service, job: Job) -> Run:
     """Hands-free, and muted: the microphone is closed."""
-    async with box(Setup(steady.url, batch_ms=job.frame_ms, mode="voice")) as made:
+    setup = Setup(steady.url, batch_ms=job.frame_ms, mode="voice", speaker_idle_s=1)
+    async with box(setup) as made:
         await made.told("microphone")
         await made.click("mute")
         await made.told("light", pattern="muted")
