@@ -238,6 +238,20 @@ def test_a_sound_server_that_starts_later_is_found(
     assert fake.starts == 2
 
 
+def test_a_card_that_settles_after_it_was_listed_is_found_soon(
+    fake: FakePyAudio, pi: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pi_voice.audio.portaudio.SETTLE_S", 0.0)
+    request = CardRequest("late", Direction.MICROPHONE, 40)
+    with PortAudio(pi.kernel) as sound:
+        error_of(sound, request)
+        pi.plug(3, "late", "Late Card")
+        error_of(sound, request)
+        fake.cards.append(FakeCard("late"))
+        sound.open(request)
+    assert fake.starts == 3
+
+
 def test_closing_what_pyaudio_closed_already_is_no_error(
     fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

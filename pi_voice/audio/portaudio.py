@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 # PortAudio proposes comes second: it says 44.1 kHz for every card that can be made to do it.
 RATES_HZ = (48_000, 44_100, 24_000, 16_000)
 RENEW_S = 10.0  # a new list probes every PCM there could be: half a second of a Pi Zero's CPU
+SETTLE_S = 1.0  # a card that was just plugged in is listed before it can be used
 _OTHER_FORMAT = (pyaudio.paInvalidSampleRate, pyaudio.paInvalidChannelCount)
 
 
@@ -50,6 +51,7 @@ class PortAudio:
         self._inventory = Inventory((), (), self._kernel)
         self._outdated = False
         self._listed_s = 0.0
+        self._renew_s = RENEW_S
         self._worked: dict[CardRequest, AudioFormat] = {}
 
     def __enter__(self) -> Self:
@@ -124,12 +126,14 @@ class PortAudio:
         now = self._kernel.cards()
         moved = [card for card in self._inventory.cards if card not in now]
         changed = moved or len(now) != len(self._inventory.cards)
-        stale = self._outdated and time.monotonic() - self._listed_s >= RENEW_S
+        age_s = time.monotonic() - self._listed_s
+        stale = self._outdated and age_s >= min(self._renew_s, RENEW_S)
         if self._library is not None and not changed and not stale:
             return self._inventory
         if self._streams:
             self.renewal_wanted = True
             return self._inventory.without(moved)
+        self._renew_s = SETTLE_S if changed else 2 * self._renew_s
         self._end()
         self._begin()
         return self._inventory
