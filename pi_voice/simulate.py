@@ -161,7 +161,7 @@ async def _stage(
     async with build.simulation(settings, WIRE) as made:
         made.service.calendar = lambda: 0.0  # a date is never the same: sessions count from birth
         made.service.keep(sessions=SESSIONS, audio_bytes=AUDIO_BYTES)
-        made.speaker.keep_s, made.leds.keep = KEEP_S, KEEP
+        made.speaker.keep_s, made.leds.keep, made.microphone.watched = KEEP_S, KEEP, True
         made.daemon.watchers.append(record)
         dice = [random.Random(f"{wishes.seed} {who}") for who in ("person", "weather")]
         scenes = [Scene(made, network, chance, asyncio.Lock()) for chance in dice]

@@ -323,6 +323,21 @@ async def test_a_trickle_delivers_one_batch_of_many_and_says_nothing_of_the_rest
 
 
 @pytest.mark.virtual
+@pytest.mark.parametrize("every", [2, 25, 1_000_000])
+async def test_a_watched_microphone_that_drips_is_given_up_and_opened_again(every: int) -> None:
+    microphone = SimMicrophone()
+    microphone.watched = True
+    async with heard(microphone) as listener:
+        await asyncio.sleep(5)
+        microphone.trickle(every=every)
+        await asyncio.sleep(2)
+        microphone.recover()
+        await asyncio.sleep(5)
+    reason = "simulated microphone gives too little sound. Check its cable"
+    assert listener.events == [MicOpened(), MicLost(reason), MicOpened()]
+
+
+@pytest.mark.virtual
 async def test_zeros_are_only_zeros_whatever_is_said() -> None:
     microphone = SimMicrophone(format=AudioFormat(48_000, 2))
     microphone.deliver_zeros()

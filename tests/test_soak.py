@@ -45,7 +45,7 @@ async def box(mode: Mode = "push_to_talk") -> AsyncIterator[Simulation]:
     settings = Settings()
     settings = replace(settings, activation=replace(settings.activation, mode=mode))
     async with build.simulation(settings, WIRE) as made:
-        made.leds.keep, made.speaker.keep_s = 100, 60.0
+        made.leds.keep, made.speaker.keep_s, made.microphone.watched = 100, 60.0, True
         running = asyncio.create_task(made.daemon.run())
         try:
             await made.leds.shows(Pattern.IDLE)
@@ -179,20 +179,13 @@ async def notices(here: Simulation, strike: Callable[[], None]) -> float:
     return noticed_s
 
 
-UNWATCHED = pytest.mark.xfail(
-    reason="the simulated card does not watch the sound that it delivers, as the real one does"
-)
-
-
 @pytest.mark.virtual
-@UNWATCHED
 async def test_capture_that_stops_is_noticed_soon() -> None:
     async with box() as here:
         assert await notices(here, here.microphone.stall) <= NOTICED_S
 
 
 @pytest.mark.virtual
-@UNWATCHED
 @pytest.mark.parametrize("every", [2, 25])
 async def test_capture_that_drips_is_noticed_soon(every: int) -> None:
     async with box() as here:

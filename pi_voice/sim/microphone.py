@@ -19,6 +19,7 @@ CARD = AudioFormat(16_000)
 NOISE_LSB = 3  # a quiet room is never digital silence; this is -80 dB, far below any speech
 NOISE_S = 1  # then the noise repeats; nobody listens to it
 FULL_SCALE = 32_767
+WINDOW_MS, LEAST = 2000.0, 0.8  # less sound than this part in such a time is a dying card
 
 # what else is heard: (time of the first sample, samples, true rate in Hz) -> mono samples
 Surroundings = Callable[[float, int, float], "array[int] | None"]
@@ -71,6 +72,7 @@ class SimMicrophone(Card):
         format: What the card delivers.
         delivered: How many samples (of one channel) were ever delivered.
         surroundings: Adds what the room plays to what is said; None is a room without echo.
+        watched: A handle that gives too little sound is given up, as that of a real card is.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class SimMicrophone(Card):
         self.format = format
         self.delivered = 0
         self.surroundings: Surroundings | None = None
+        self.watched = False
         self._batch = format.samples(batch_ms)
         self._drift_ppm = drift_ppm
         self._noise = _noise(format.rate_hz * NOISE_S, noise_lsb, seed)
@@ -190,8 +193,7 @@ class SimMicrophone(Card):
         if complaint is None:
             self._complaint = None
             self._mailbox.post(MicOpened())
-            await self._deliver()
-            complaint = self.gone
+            complaint = await self._deliver()
             self.is_open = False
         if not self._confirm_close():
             if complaint != self._complaint:
@@ -208,19 +210,24 @@ class SimMicrophone(Card):
             self._mailbox.post(MicClosed())
         return bool(closings)
 
-    async def _deliver(self) -> None:
-        """Deliver batch by batch until the handle is closed, or the card is gone for a while."""
+    async def _deliver(self) -> str:
+        """Deliver batch by batch until the handle is closed, or given up; returns why."""
         first = self.clock.count(self._loop.time())
-        batches = 0
+        batches, delivered, window = 0, self.delivered, self.format.samples(WINDOW_MS)
         while not self._dead and not self._closings:
             over = await self.changes(self.clock.time_s(first + self._batch))
             if not (over or self._dead or self._closings):
                 batches += 1
                 self._deliver_batch(first, batches)
                 first += self._batch
+                if batches * self._batch % window < self._batch:
+                    if self.watched and self.delivered - delivered < LEAST * window:
+                        return f"{self.name} gives too little sound. Check its cable"
+                    delivered = self.delivered
         notice_s = self._loop.time() + NOTICE_MS / 1000
         while not self._closings and await self.changes(notice_s):
             pass
+        return self.gone
 
     def _deliver_batch(self, first: int, number: int) -> None:
         if self.stalled or number % self._every:
