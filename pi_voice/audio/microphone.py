@@ -169,6 +169,8 @@ class PyAudioMicrophone:
         if self._opened and not was_open:  # its first sound came while we gave it up
             self._mailbox.post(MicLost(reason))
         self._opened, self._told = False, reason
+        if self._sound.renewal_wanted:  # the speaker makes room within a moment, once it rests
+            return FIRST_RETRY_S
         wait_s, self._retry_s = self._retry_s, min(2 * self._retry_s, LONGEST_RETRY_S)
         return wait_s
 
