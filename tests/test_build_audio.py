@@ -15,6 +15,8 @@ from pi_voice.audio.vad import SpeechGate
 from pi_voice.config import Settings, parse
 from pi_voice.errors import ConfigError
 from pi_voice.frames import WIRE, AudioFormat
+from pi_voice.lit import LitMicrophone
+from pi_voice.sim.microphone import SimMicrophone
 
 
 def test_g711_means_eight_kilohertz_between_device_and_link() -> None:
@@ -71,3 +73,31 @@ def test_without_its_library_the_canceller_is_one_sentence(monkeypatch: pytest.M
 )
 def test_who_must_know_what_is_played_is_told(echo: str, told: bool) -> None:
     assert (build_audio.ears(parse(f'[audio]\necho = "{echo}"\n')).far_end is not None) is told
+
+
+TORCH = """
+from pathlib import Path
+class Torch:
+    def __init__(self, settings): self.seen = Path(__file__).with_name("seen")
+    async def __aenter__(self): return self
+    async def __aexit__(self, *_): self.seen.write_text("off")
+    def show(self, pattern): pass
+    def show_mic(self, *, is_open): self.seen.write_text("open" if is_open else "closed")
+"""
+
+
+async def test_a_command_that_listens_lights_the_light_that_is_required(tmp_path: Path) -> None:
+    (tmp_path / "torch_of_ours.py").write_text(TORCH)
+    leds = '[leds]\ndriver = "torch_of_ours:Torch"\n[privacy]\nled_required = true\n'
+    settings = parse(leds)
+    settings = replace(settings, device=replace(settings.device, drivers=tmp_path))
+    async with build_audio.shown(settings, SimMicrophone()) as ear:
+        assert isinstance(ear, LitMicrophone)
+        assert (tmp_path / "seen").read_text() == "open"
+    assert (tmp_path / "seen").read_text() == "off"
+
+
+async def test_a_command_listens_as_it_is_where_no_light_is_required() -> None:
+    ear = SimMicrophone()
+    async with build_audio.shown(Settings(), ear) as same:
+        assert same is ear
