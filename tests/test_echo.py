@@ -53,7 +53,10 @@ EVERY_LEAK = [
 @pytest.mark.parametrize(
     ("leak", "seconds"),
     [(leak, 60) for leak in LEAKS]
-    + [pytest.param(leak, 600, marks=pytest.mark.long) for leak in LEAKS + EVERY_LEAK],
+    + [
+        pytest.param(leak, 600, marks=(pytest.mark.long, pytest.mark.timeout(900)))
+        for leak in LEAKS + EVERY_LEAK
+    ],
     ids=str,
 )
 def test_our_own_voice_never_opens_it(leak: Leak, seconds: float) -> None:

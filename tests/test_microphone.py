@@ -19,6 +19,7 @@ from tests.fake_pyaudio import BUSY, PATIENT, FakeCard, FakePyAudio, FakeStream
 from tests.listeners import Ear, running
 from tests.until import until
 
+LONG = (pytest.mark.long, pytest.mark.timeout(900))
 BATCH = bytes(range(256)) * 15  # 1,920 samples: 40 ms at 48 kHz
 GONE = "microphone 'mic' was taken away. Check its sound server; it is tried again by itself"
 
@@ -191,7 +192,7 @@ async def test_a_microphone_that_is_not_there_is_told_once_and_looked_for(
     assert sum(record.levelno == logging.WARNING for record in caplog.records) == 1
 
 
-@pytest.mark.parametrize("times", [20, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [20, pytest.param(500, marks=LONG)])
 async def test_a_cable_that_is_pulled_again_and_again_leaves_nothing_behind(
     fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:

@@ -129,7 +129,7 @@ async def test_three_turns_in_a_row_are_three_replies() -> None:
         assert len(here.log.turns) == 3
 
 
-INTERRUPTS = [20, pytest.param(200, marks=pytest.mark.long)]
+INTERRUPTS = [20, pytest.param(200, marks=(pytest.mark.long, pytest.mark.timeout(900)))]
 
 
 @pytest.mark.parametrize("frozen", [False, True])

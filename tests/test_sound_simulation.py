@@ -41,7 +41,8 @@ LINK_MS = 5  # on a network that takes no time
 BATCH_MS = 40
 CARDS_HZ = [16_000, 44_100, 48_000]
 DRIFTS_PPM = [-200, 0, 200]
-MINUTES = [0.25, pytest.param(10, marks=pytest.mark.long)]
+LONG = (pytest.mark.long, pytest.mark.timeout(900))
+MINUTES = [0.25, pytest.param(10, marks=LONG)]
 
 
 class Recorder:
@@ -123,7 +124,7 @@ async def pull(here: Simulation, overview: Overview, chance: random.Random) -> f
     return now_s() - plugged_s
 
 
-@pytest.mark.parametrize("times", [25, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [25, pytest.param(500, marks=LONG)])
 async def test_unplugged_in_mid_word_again_and_again_it_is_back_within_three_seconds(
     times: int,
 ) -> None:
