@@ -37,7 +37,9 @@ class Setup:
         echo: Of [audio].
         speaker_idle_s: Of [audio]; 30 ships.
         encoding: On the line.
-        card: Of the microphone and the speaker: the paced one of `parts`, or "" for real ALSA.
+        microphone: Of [audio].
+        speaker: Of [audio].
+        paced: The card is that of `parts`; else one of ALSA.
         program: What is started, as `python -m` takes it; the configuration file comes last.
         environment: Beside that of the benchmark.
         leds: The driver of the lights.
