@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from pi_voice.daemon import Daemon, first_fault
-from pi_voice.health import UnwellError
+from pi_voice.errors import PiVoiceError
 from pi_voice.journal import Redacting
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ async def _beat(look: Callable[[float, float], str]) -> None:
     while True:
         try:
             line = look(asyncio.get_running_loop().time(), every_s)
-        except UnwellError as fault:
+        except PiVoiceError as fault:
             logger.error("%s", fault)  # here, too: the way out may be cut short
             raise
         notify("WATCHDOG=1" if line == told else f"WATCHDOG=1\nSTATUS={line}")

@@ -18,7 +18,7 @@ OPEN = do.GateLink(muted=False)
 
 def today() -> Date:
     """The wall clock, in local time."""
-    now_s = time.time()
+    now_s = time.time()  # the owner counts in hours and days of the calendar
     return Date(int(now_s // 3600), date.fromtimestamp(now_s).toordinal())
 
 

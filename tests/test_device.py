@@ -508,6 +508,21 @@ def test_a_press_that_becomes_a_question_too_late_is_told_once_why(news: Event) 
     assert len(sounds(actions)) == 1
 
 
+@pytest.mark.parametrize("trouble", [REFUSED, ev.BudgetChanged("the day")])
+def test_a_press_in_trouble_is_answered_once_whatever_it_becomes(trouble: Event) -> None:
+    made = with_taps()
+    feed(made, trouble)
+    tapped = sounds(feed(made, press(1.0), release(1.1)))
+    held = sounds(feed(made, press(3.0), HOLD_LIMIT, release(4.0)))
+    assert len(tapped) == len(held) == 1
+
+
+def test_what_is_certain_goes_through_the_gate() -> None:
+    made = with_taps()
+    feed(made, press(1.0), ev.MicOpened(), heard(1.05, 8))
+    assert kinds(feed(made, HOLD_LIMIT))[:2] == [do.GateLink, do.SendAudio]
+
+
 def test_a_tap_in_the_moment_of_a_refusal_is_only_a_tap() -> None:
     made = with_taps()
     assert sounds(feed(made, press(1.0), REFUSED, release(1.1))) == ["key_refused"]

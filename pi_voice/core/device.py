@@ -10,6 +10,7 @@ from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern, Sound
 from pi_voice.core.activation import Activation, Press, Release
+from pi_voice.core.announcement import Announcement
 from pi_voice.core.buttons import Asked, Bindings, Buttons, Hands, MuteSwitched
 from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversation
 from pi_voice.core.events import Event, Wish
@@ -23,7 +24,6 @@ from pi_voice.frames import FRAME_MS
 IDLE_TIMER = "idle"
 COMPLAINT_TIMER = "complaint"
 COMPLAINT_MS = 30_000.0  # a television talks all evening
-UNSPOKEN = "a text was not spoken: somebody talks, or the service is away"
 
 
 class Device:
@@ -44,15 +44,18 @@ class Device:
         self._rules = rules or Rules()
         self._activation = activation
         self._conversation = Conversation(self._rules)
+        self._announcement = Announcement(self._conversation)
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
         self._handle = Handle()
         self._speaker_lost = False
-        self._to_say = ""
         self._waits_to_sleep = False
         self._complained = False
         self._shown: Pattern | None = None
+        self._handlers = self._every_handler()
+
+    def _every_handler(self) -> dict[type, Callable[[Any], Iterator[Action]]]:
         talk = self._conversation
-        self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
+        return {
             ev.Started: self._on_started,
             ev.TimerFired: self._on_timer,
             ev.ButtonEdge: self._on_edge,
@@ -66,7 +69,7 @@ class Device:
             ev.PlaybackStarted: self._on_speaker_back,
             ev.NetworkUp: self._on_change_around,
             ev.ClockSet: self._on_change_around,
-            ev.Say: self._on_say,
+            ev.Say: self._announcement.on_say,
             ev.Remembered: self._on_remembered,
             ev.LinkUp: talk.on_link_up,
             ev.LinkDown: talk.on_link_down,
@@ -309,25 +312,6 @@ class Device:
     def _on_change_around(self, _: ev.NetworkUp | ev.ClockSet) -> Iterator[Action]:
         yield do.RetryLink()
 
-    def _on_say(self, event: ev.Say) -> Iterator[Action]:
-        """Speak a text, over a reply if need be, but never over the user."""
-        if self.turn in USER or self._conversation.reach.trouble:
-            yield do.Warn(UNSPOKEN)
-            return
-        yield from self._conversation.interrupt()
-        yield from self._conversation.wake()
-        self._to_say = event.text
-
-    def _speak_text(self) -> Iterator[Action]:
-        """As soon as there is a session; who hears it after an outage would not know why."""
-        reach = self._conversation.reach
-        if reach.is_hoping and not reach.budget_spent:
-            return
-        can_speak = reach.is_online and not reach.budget_spent
-        say = do.PrepareSpeaker(), do.Say(self._to_say)
-        yield from say if can_speak else (do.Warn(UNSPOKEN),)
-        self._to_say = ""
-
     # -- what follows from the state
 
     def _settle(self) -> Iterator[Action]:
@@ -336,8 +320,7 @@ class Device:
         looked_for = self._handle.is_lost  # so that the light tells when it is back
         wanted = in_turn or looked_for or self._activation.keeps_open
         yield from self._handle.want(wanted and not self.muted)
-        if self._to_say and not in_turn:
-            yield from self._speak_text()
+        yield from self._announcement.settle()
         online = self._conversation.reach.is_online
         waits = bool(self._rules.idle_hang_up_ms) and online and self.turn is Turn.IDLE
         if waits is not self._waits_to_sleep:
