@@ -214,6 +214,7 @@ async def _microphone_overflow(scene: Scene) -> None:
     if await waits_for(lambda: scene.box.microphone.is_open, MID_TURN_S):
         scene.box.microphone.overflow(batches=scene.chance.choice((1, 5)))
         await waits_for(lambda: not scene.box.microphone.is_open, MID_TURN_S)
+        scene.box.microphone.overflow(batches=0)  # what it had no time to lose
 
 
 async def _speaker_unplugged(scene: Scene) -> None:
