@@ -18,12 +18,14 @@ from pi_voice.box import Watched
 from pi_voice.build import Simulation
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
-from pi_voice.core.events import Say
+from pi_voice.core.events import Cue, Say, Wish
 from pi_voice.frames import AudioFormat
 from pi_voice.journal import Journal, last_run
 from pi_voice.sim.network import Network
 from pi_voice.sim.parrot import SPOKEN_INPUT
+from pi_voice.sim.service_records import Turn
 from pi_voice.state import Memory
+from tests.until import until
 
 pytestmark = pytest.mark.virtual
 
@@ -53,6 +55,11 @@ async def beat(over: Watched) -> None:
     while True:
         over.look(asyncio.get_running_loop().time(), BEAT_S)
         await asyncio.sleep(BEAT_S)
+
+
+def turns_of(box: Simulation) -> list[Turn]:
+    """What the service was asked, in all sessions."""
+    return [turn for session in box.service.sessions for turn in session.turns]
 
 
 class Minutes(logging.Handler):
@@ -161,3 +168,58 @@ async def test_no_word_that_was_said_gets_into_the_log(
     kept = "".join(last_run(tmp_path))
     for words in (SPOKEN_INPUT, "xylophone"):
         assert words not in caplog.text + kept
+
+
+async def test_without_a_speaker_the_box_says_so_listens_and_mutes() -> None:
+    async with watched() as box:
+        box.speaker.unplug()
+        await box.button.hold(1000)
+        await box.leds.shows(Pattern.NO_SPEAKER)
+        await until(lambda: len(turns_of(box)) == 1)
+        box.daemon.post(Cue(Wish.MUTE, 0.0))
+        await box.leds.shows(Pattern.MUTED)
+        box.daemon.post(Cue(Wish.UNMUTE, 0.0, local=True))
+        box.speaker.plug_in()
+        await box.leds.shows(Pattern.IDLE)
+        await box.button.hold(1000)
+        await box.leds.shows(Pattern.SPEAKING)
+
+
+async def test_a_button_that_is_held_for_ten_minutes_is_one_turn_of_one() -> None:
+    async with watched() as box:
+        box.button.press()
+        await asyncio.sleep(600.0)
+        [turn] = turns_of(box)
+        assert 59_000 <= len(turn.pcm) / 48 <= 61_000
+        assert box.leds.pattern is Pattern.IDLE
+        box.button.release()
+        await box.button.hold(1000)
+        await box.leds.shows(Pattern.SPEAKING)
+
+
+async def test_a_card_that_overflows_every_second_still_asks_its_question() -> None:
+    async with watched() as box:
+        box.button.press()
+        await box.leds.shows(Pattern.LISTENING)
+        for _ in range(20):
+            await asyncio.sleep(1.0)
+            box.microphone.overflow()
+        box.button.release()
+        await box.leds.shows(Pattern.SPEAKING)
+        [turn] = turns_of(box)
+        assert len(turn.pcm) / 48 >= 18_000
+
+
+async def test_a_cable_that_is_pulled_fifty_times_in_mid_word_leaves_a_box_that_works() -> None:
+    async with watched() as box:
+        for _ in range(50):
+            box.button.press()
+            await box.leds.shows(Pattern.LISTENING)
+            box.microphone.unplug()
+            await box.leds.shows(Pattern.NO_MICROPHONE)
+            box.button.release()
+            box.microphone.plug_in()
+            await box.leds.shows(Pattern.IDLE)
+        assert turns_of(box) == []
+        await box.button.hold(1000)
+        await box.leds.shows(Pattern.SPEAKING)
