@@ -159,7 +159,7 @@ async def test_who_waits_in_vain_learns_what_was_shown_instead() -> None:
         with pytest.raises(TimeoutError) as caught:
             await leds.shows(Pattern.IDLE, within_s=5)
         assert str(caught.value) == (
-            "no pattern idle within 5 s; shown: starting, offline; microphone light off"
+            "no pattern idle within 5 s; shown: starting, no_network; microphone light off"
         )
 
 

@@ -105,6 +105,48 @@ async def test_what_a_card_counts_arrives_while_another_thread_is_busy(
     assert row.compared >= WIRE.samples(minutes * 60_000 - 20)
 
 
+class Player:
+    """The thread of a card that plays, and what it played."""
+
+    def __init__(self, card: FakeCard) -> None:
+        self.heard: list[bytes] = []
+        self.all_given = False
+        self.over = threading.Event()
+        self._card = card
+        self._made: list[Playback] = []
+
+    @property
+    def playback(self) -> Playback:
+        return self._made[-1]
+
+    def make(self, rate_hz: int) -> Playback:
+        self._made.append(Playback(wire=WIRE, device_rate_hz=rate_hz))
+        return self.playback
+
+    def play(self) -> None:
+        """Ask for sound while there is some: the network is not what is tried here."""
+        while not self.over.is_set():
+            if self.all_given or self.playback.queued_ms > 2 * PIECE_MS:
+                self.heard.append(self._card.stream.call(dac_s=0.02) or b"")
+            else:
+                self.over.wait(0.001)
+
+    async def hears(self, speaker: PyAudioSpeaker, reply: bytes, mouth: Mouth) -> None:
+        """Take a reply to its end."""
+        size = WIRE.size_bytes(PIECE_MS)
+        with busy():
+            async with beside(threading.Thread(target=self.play)):
+                try:
+                    for at in range(0, len(reply), size):
+                        speaker.play("one", reply[at : at + size])
+                        await until(lambda: self.playback.queued_ms < 40 * PIECE_MS, within_s=60)
+                    speaker.end_item("one")
+                    self.all_given = True
+                    await until(lambda: PlaybackEnded in mouth.kinds(), within_s=60)
+                finally:
+                    self.over.set()
+
+
 @pytest.mark.parametrize("rate_hz", CARDS_HZ)
 @pytest.mark.parametrize("minutes", MINUTES)
 async def test_what_is_played_counts_on_while_another_thread_is_busy(
@@ -112,43 +154,18 @@ async def test_what_is_played_counts_on_while_another_thread_is_busy(
 ) -> None:
     card = FakeCard("speaker", 0, 1, rates=(rate_hz,), rate_hz=rate_hz, counts=(1,))
     fake.cards.append(card)
-    made: list[Playback] = []
-    heard: list[bytes] = []
-    all_given, over = threading.Event(), threading.Event()
-
-    def make(device_hz: int) -> Playback:
-        made.append(Playback(wire=WIRE, device_rate_hz=device_hz))
-        return made[-1]
-
-    def play() -> None:
-        while not over.is_set():
-            if all_given.is_set() or made[0].queued_ms > 2 * PIECE_MS:
-                heard.append(card.stream.call(dac_s=0.02) or b"")
-            else:
-                over.wait(0.001)
-
-    reply = counted(0, WIRE.samples(minutes * 60_000)).tobytes()
-    speaker = PyAudioSpeaker("speaker", PortAudio(), make, idle_s=1000, patience=PATIENT)
+    player, reply = Player(card), counted(0, WIRE.samples(minutes * 60_000)).tobytes()
+    speaker = PyAudioSpeaker("speaker", PortAudio(), player.make, idle_s=1000, patience=PATIENT)
     async with speaker:
         mouth = Mouth(speaker)
         async with running(mouth.listen()):
             speaker.prepare()
             await until(lambda: card.streams and card.stream.runs)
-            with busy():
-                async with beside(threading.Thread(target=play)):
-                    try:
-                        for at in range(0, len(reply), WIRE.size_bytes(PIECE_MS)):
-                            speaker.play("one", reply[at : at + WIRE.size_bytes(PIECE_MS)])
-                            await until(lambda: made[0].queued_ms < 40 * PIECE_MS, within_s=60)
-                        speaker.end_item("one")
-                        all_given.set()
-                        await until(lambda: PlaybackEnded in mouth.kinds(), within_s=60)
-                    finally:
-                        over.set()
+            await player.hears(speaker, reply, mouth)
     late = Resampler(WIRE.rate_hz, rate_hz)
     ideal = from_pcm(late.process(reply) + late.flush())[late.delay_samples :].astype(int)
-    sound = from_pcm(b"".join(heard))
+    sound = from_pcm(b"".join(player.heard))
     begin = int(np.argmax(sound != 0)) - int(np.argmax(ideal != 0))
     assert np.abs(sound[begin : begin + len(ideal)] - ideal).max() <= 1
     assert mouth.events[-1] == PlaybackEnded("one", minutes * 60_000, interrupted=False)
-    assert made[0].underruns == 0
+    assert player.playback.underruns == 0
