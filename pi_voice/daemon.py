@@ -194,6 +194,7 @@ class Daemon:
             do.SendTurn: lambda a: parts.link.send_turn(a.pcm),
             do.CommitTurn: lambda _: parts.link.commit_turn(),
             do.DiscardTurn: lambda _: parts.link.discard_turn(),
+            do.ForgetSound: lambda _: parts.link.forget_sound(),
             do.GateLink: lambda a: parts.link.gate(muted=a.muted),
             do.CancelReply: lambda _: parts.link.cancel_reply(),
             do.TruncateReply: lambda a: parts.link.truncate_reply(a.item_id, a.heard_ms),

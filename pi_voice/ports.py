@@ -116,6 +116,9 @@ class Link(Resource, Protocol):
     def discard_turn(self) -> None:
         """Forget the audio since the last commit."""
 
+    def forget_sound(self) -> None:
+        """Let nothing leave that was handed in and still waits, committed or not."""
+
     def gate(self, *, muted: bool) -> None:
         """While muted no audio byte reaches the wire, whoever sends it, across reconnects."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pi_voice.transport import UNSET
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError
-from pi_voice.transport.dialog import Options, Send
+from pi_voice.transport.dialog import ForgetAudio, Options, Send
 from pi_voice.transport.messages import ContentPart, Message
 from tests.dialogue import Room
 
@@ -392,3 +393,21 @@ def test_whether_sound_is_accepted_is_known_before_it_is_read() -> None:
     assert not calls.accepts_audio("AAAA", connected=False)
     calls.mute(muted=True)
     assert not calls.accepts_audio("AAAA", connected=True)
+
+
+def test_what_is_cleared_and_still_waits_does_not_travel() -> None:
+    for clear in ("clear_audio", "send_event"):
+        here = room()
+        here.calls.send_audio(memoryview(bytes(4800)))
+        given = [{"type": "input_audio_buffer.clear"}] if clear == "send_event" else []
+        getattr(here.calls, clear)(*given)
+        assert ForgetAudio(100.0) in here.dialog.effects
+
+
+def test_forgotten_sound_is_all_that_waits_also_what_was_committed() -> None:
+    here = room()
+    here.calls.send_audio(memoryview(bytes(4800)))
+    here.calls.commit_audio()
+    here.forget()
+    here.calls.forget_audio()
+    assert list(here.dialog.effects) == [ForgetAudio(inf)]

@@ -62,7 +62,14 @@ def test_mute_closes_the_microphone_and_drops_what_was_said() -> None:
     made = online()
     feed(made, press(1.0), ev.MicOpened(), heard(1.05, 50))
     actions = feed(made, MUTE)
-    assert kinds(actions) == [do.DiscardTurn, do.GateLink, do.CloseMic, do.Show, do.Remember]
+    assert kinds(actions) == [
+        do.ForgetSound,
+        do.DiscardTurn,
+        do.GateLink,
+        do.CloseMic,
+        do.Show,
+        do.Remember,
+    ]
     assert turn(made) is Turn.IDLE
 
 

@@ -124,3 +124,21 @@ async def test_after_the_session_is_gone_nothing_more_is_done(
     outgoing.put(Step.MUTE)
     await outgoing.aclose()
     assert network.taken == [Step.MUTE]
+
+
+async def test_forgotten_sound_never_leaves_and_the_gate_stays() -> None:
+    done: list[bytes | Step] = []
+    network = asyncio.Event()
+
+    async def drain() -> None:
+        await network.wait()
+
+    outgoing = Outgoing(done.append, drain)
+    outgoing.put_slowly([b"one", b"two"])
+    for step in (Step.COMMIT, Step.MUTE):
+        outgoing.put(step)
+    outgoing.forget_sound()
+    network.set()
+    await until(lambda: Step.MUTE in done)
+    await outgoing.aclose()
+    assert done == [Step.CLEAR, Step.MUTE]

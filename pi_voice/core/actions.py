@@ -49,6 +49,11 @@ class DiscardTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetSound:
+    """Nothing that was heard and still waits on its way out may leave any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class GateLink:
     """Let audio through to the service, or none at all, whoever sends it.
 
@@ -257,6 +262,7 @@ Action = (
     | SendTurn
     | CommitTurn
     | DiscardTurn
+    | ForgetSound
     | GateLink
     | CancelReply
     | TruncateReply

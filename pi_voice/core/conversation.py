@@ -106,6 +106,7 @@ class Conversation:
 
     def mute(self) -> Iterator[Action]:
         """Nothing that was said may be sent any more; a reply may still be heard."""
+        yield do.ForgetSound()
         if self.turn in USER or (self.turn is Turn.THINKING and self._replies.awaited):
             yield from self._go(Step.DROP)
         self._utterance.forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
+from math import inf
 from typing import Any
 
 from msgspec import UNSET
@@ -97,7 +98,7 @@ class Calls:
         self._dialog.send({"type": "input_audio_buffer.commit"})
 
     def clear_audio(self) -> None:
-        self._dialog.uplink.clear()
+        self._forget_appended()
         self._dialog.send({"type": "input_audio_buffer.clear"})
 
     def update_session_config(self, config: Wire) -> None:
@@ -148,7 +149,12 @@ class Calls:
         uplink = self._dialog.uplink
         uplink.muted = muted
         if muted and uplink.appended_ms:  # nothing is appended without a connection
-            self._dialog.effects.append(ForgetAudio(uplink.appended_ms))
+            self.clear_audio()
+
+    def forget_audio(self) -> None:
+        """Drop the sound that waits to be sent, also of turns that were committed."""
+        self._dialog.effects.append(ForgetAudio(inf))
+        if self._dialog.uplink.appended_ms:
             self.clear_audio()
 
     def accepts_audio(self, base64: Any, *, connected: bool) -> bool:
@@ -158,6 +164,13 @@ class Calls:
             return True
         uplink.drop(len(base64_bytes(base64)))
         return False
+
+    def _forget_appended(self) -> None:
+        """What is cleared need not travel, as far as it still waits."""
+        uplink = self._dialog.uplink
+        if uplink.appended_ms:
+            self._dialog.effects.append(ForgetAudio(uplink.appended_ms))
+        uplink.clear()
 
     def _activity(self, *, started: bool) -> None:
         dialog = self._dialog
@@ -189,7 +202,7 @@ class Calls:
         if kind == "input_audio_buffer.commit":
             dialog.uplink.commit()
         elif kind == "input_audio_buffer.clear":
-            dialog.uplink.clear()
+            self._forget_appended()
         elif kind == "session.update":
             dialog.session.note(event)
         elif kind == "conversation.item.truncate":

@@ -148,6 +148,10 @@ class ServiceLink:
         self._take_back(REPLY_EVENTS)
         self._outgoing.cancel_turns()
 
+    def forget_sound(self) -> None:
+        self._outgoing.forget_sound()
+        self._transport.forget_audio()
+
     def truncate_reply(self, item_id: str, heard_ms: float) -> None:
         if self._online:
             self._transport.truncate(*part_of(item_id), heard_ms)

@@ -73,6 +73,12 @@ class Outgoing:
                 kept.appendleft(what)
         self._waiting.extend(kept)
 
+    def forget_sound(self) -> None:
+        """Forget the sound that waits, whatever turn it belongs to."""
+        gates = [what for what in self._waiting if what in GATE]
+        if len(gates) < len(self._waiting):
+            self._waiting = deque([Step.CLEAR, *gates])
+
     def clear(self) -> None:
         self._waiting.clear()
 

@@ -54,6 +54,11 @@ class Talk:
         self._calls.mute(muted=muted)
         self._perform()
 
+    def forget_audio(self) -> None:
+        """Drop all sound that the network did not take yet, also of turns that were committed."""
+        self._calls.forget_audio()
+        self._perform()
+
     def unmute(self) -> None:
         """Let sound through again; seed: kernl's `unmute()`."""
         self.mute(False)
