@@ -139,7 +139,7 @@ class Health:
     def findings(self) -> list[Finding]:
         """What is not as it should be, and what no other part tells."""
         found = []
-        if self._heard_s is not None and self._silent_ms >= SILENT_S * 1000:
+        if self._silent_ms >= SILENT_S * 1000:
             found.append(SILENT_MICROPHONE)
         if self._late_s:
             text = f"the board was busy for {self._late_s:.1f} s in one go: run fewer programs"

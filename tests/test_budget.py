@@ -97,7 +97,7 @@ def test_a_restart_goes_on_counting() -> None:
     "kept", [{}, {"day_s": "many"}, {"day_s": -5, "hour": None}, {"day_s": True}, INFINITE]
 )
 def test_counters_that_make_no_sense_are_none(kept: dict[str, object]) -> None:
-    ledger = Ledger(Caps(day_s=10))
+    ledger = Ledger(Caps(day_s=0.5))
     ledger.restore(kept)
     assert ledger.refusal(NOW) == ""
 

@@ -344,3 +344,32 @@ async def test_what_the_device_warns_of_is_in_the_log(caplog: pytest.LogCaptureF
     await until(lambda: "the day is over" in caplog.text)
     daemon.stop()
     await running
+
+
+async def test_a_timer_that_is_started_again_fires_once_and_later() -> None:
+    loop = asyncio.get_running_loop()
+    fired_s: list[float] = []
+
+    def watch(event: Event, actions: Sequence[Action], now_s: float) -> None:
+        if event == TimerFired("test"):
+            fired_s.append(now_s)
+
+    daemon = Daemon(TwiceTimedDevice(), await parts(), watch)
+    began_s = loop.time()
+    running = asyncio.create_task(daemon.run())
+    await asyncio.sleep(60.0)
+    daemon.stop()
+    await running
+    assert [at_s - began_s >= 5.0 for at_s in fired_s] == [True]
+
+
+class TwiceTimedDevice(Device):
+    """Starts a timer of 1 s, and then the same of 5 s."""
+
+    def __init__(self) -> None:
+        super().__init__(PushToTalk())
+
+    def handle(self, event: Event) -> list[Action]:
+        actions = super().handle(event)
+        timers = [do.StartTimer("test", ms) for ms in (1000.0, 5000.0)]
+        return [*actions, *timers] if isinstance(event, Started) else actions

@@ -170,9 +170,10 @@ def test_playing_a_long_reply_is_progress() -> None:
     health = Health()
     see(health, HEARD, 0.0, PLAY)
     see(health, ev.PlaybackStarted("i1", 0.0), 100.0)
-    see(health, HEARD, 200.0, PLAY)
-    beat(health, 340.0)
-    see(health, ev.PlaybackEnded("i1", 0.0, interrupted=False), 345.0)
+    beat(health, 240.0)
+    see(health, HEARD, 245.0, PLAY)
+    beat(health, 390.0)
+    see(health, ev.PlaybackEnded("i1", 0.0, interrupted=False), 395.0)
     beat(health, 1e6)
 
 

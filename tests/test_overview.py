@@ -137,6 +137,9 @@ def test_why_the_link_was_away_once_is_no_news() -> None:
     box = Watched()
     box.post(UP, DOWN, UP)
     assert box.overview.status(160.0).connection_reason == ""
+    box.post(Cue(Wish.HANG_UP, 0.0), ev.Say("dinner"))
+    told = box.overview.status(160.0)
+    assert (told.connection, told.connection_reason) == ("wavering", "")
     box.post(DOWN, Cue(Wish.HANG_UP, 0.0))
     told = box.overview.status(160.0)
     assert (told.connection, told.connection_reason) == ("asleep", "")
