@@ -508,6 +508,12 @@ def test_a_tap_on_a_box_without_microphone_is_answered_like_any_tap() -> None:
     assert sounds(feed(made, press(4.0), HOLD_LIMIT, release(5.0))) == ["no_microphone"]
 
 
+def test_a_microphone_that_goes_before_the_press_is_certain_is_told_once_and_only_then() -> None:
+    made = with_taps()
+    assert sounds(feed(made, press(1.0), ev.MicLost("gone"))) == []
+    assert sounds(feed(made, HOLD_LIMIT, release(2.0))) == ["no_microphone"]
+
+
 @pytest.mark.parametrize("news", [REFUSED, ev.BudgetChanged("the day")])
 def test_a_press_that_becomes_a_question_too_late_is_told_once_why(news: Event) -> None:
     made = with_taps()

@@ -198,6 +198,8 @@ class Device:
             yield from self._grant(Wish.DONE, at_s, self._rules.tail_ms)
         elif trouble:
             yield do.PlaySound(Sound(trouble))
+        elif self._handle.is_looked_for and self.turn is Turn.IDLE:
+            yield do.PlaySound(Sound.NO_MICROPHONE)
 
     def _on_cue(self, event: ev.Cue) -> Iterator[Action]:
         if event.wish is Wish.MUTE:
