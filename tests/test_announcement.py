@@ -4,6 +4,7 @@ import pytest
 
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
+from pi_voice.core.announcement import UNSPOKEN
 from pi_voice.core.conversation import OUTAGE_TIMER
 from pi_voice.core.device import IDLE_TIMER, Device
 from pi_voice.core.events import Event, Wish
@@ -85,7 +86,7 @@ def test_a_text_that_nobody_would_speak_is_refused(trouble: Event) -> None:
 def test_a_text_that_waits_too_long_is_never_spoken(event: Event) -> None:
     made = asleep()
     feed(made, ev.Say("dinner"))
-    assert do.Warn in kinds(feed(made, event))
+    assert UNSPOKEN in feed(made, event)
     assert do.Say not in kinds(feed(made, ev.BudgetChanged(), press(2.0), release(2.1), UP))
 
 

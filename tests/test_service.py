@@ -82,17 +82,18 @@ from pi_voice.health import UnwellError
 
 class Daemon:
     async def run(self, *, on_ready, on_leaving):
+        self.over = asyncio.Event()
         asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
         try:
             on_ready()
             if sys.argv[1] == "fault":
                 raise SourceEndedError("microphone")
-            await asyncio.sleep(60)
+            await self.over.wait()
         finally:
             on_leaving()
 
     def stop(self):
-        sys.exit(0)
+        self.over.set()
 
 def look(now_s, every_s):
     if sys.argv[1] == "unwell":
@@ -100,7 +101,12 @@ def look(now_s, every_s):
     print("ready", flush=True)
     return ""
 
-asyncio.run(service.run(Daemon(), look, lambda: print("kept", flush=True)))
+def keep_log():
+    print("kept", flush=True)
+    if sys.argv[1] == "disk":
+        time.sleep(600)
+
+asyncio.run(service.run(Daemon(), look, keep_log))
 """
 
 
@@ -123,7 +129,16 @@ def test_a_fault_ends_the_process_even_if_a_part_does_not_end(how: str) -> None:
     assert ("the microphone died" in told) is (how == "unwell")
 
 
-def test_a_stop_ends_the_process_even_if_a_part_does_not_end() -> None:
+def test_a_disk_that_does_not_take_the_last_words_does_not_hold_the_end() -> None:
+    with stuck("disk") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == -signal.SIGALRM
+
+
+def test_a_stop_ends_the_process_even_if_a_part_does_not_end(systemd: socket.socket) -> None:
     with stuck("stop") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -131,6 +146,9 @@ def test_a_stop_ends_the_process_even_if_a_part_does_not_end() -> None:
         told, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0
     assert "kept" in told
+    heard = [systemd.recv(100) for _ in range(3)]
+    assert b"READY=1" in heard
+    assert heard[-1] == b"STOPPING=1"
 
 
 class Run:
