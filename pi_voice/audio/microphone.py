@@ -33,6 +33,9 @@ class PyAudioMicrophone:
 
     The loop only leaves wishes; a thread of its own opens, watches and closes the card. MicOpened
     comes with the first sound, so that nobody is told of a microphone that does not hear.
+
+    Attributes:
+        is_relaxed: It wakes the loop only now and then.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class PyAudioMicrophone:
             channels: The fewest that are of use, for arrays; else mono, or two where it must be.
             patience: When the card counts as lost.
         """
+        self.is_relaxed = False
         self._request = CardRequest(device, Direction.MICROPHONE, batch_ms, channels)
         self._sound = sound
         self._patience = patience
@@ -69,7 +73,6 @@ class PyAudioMicrophone:
         self._stream: Stream | None = None
         self._retry_s = FIRST_RETRY_S
         self._told = ""
-        self._relaxed = False
         # of the callback, while the stream runs
         self._bundled_ms = 0.0
         self._opened = False  # MicOpened was posted
@@ -104,7 +107,7 @@ class PyAudioMicrophone:
 
     def relax(self, *, relaxed: bool) -> None:
         """Wake the loop only every BUNDLE_MS, while nobody waits for a single batch."""
-        self._relaxed = relaxed
+        self.is_relaxed = relaxed
 
     async def events(self) -> AsyncIterator[AudioBatch | MicEvent]:
         dropped = 0
@@ -190,7 +193,7 @@ class PyAudioMicrophone:
             lost, self._gap = call.gap or self._gap, False
             batch = AudioBatch(call.pcm, stream.format, call.at_s, lost)
             self._bundled_ms += self._request.batch_ms
-            wake = not self._relaxed or self._bundled_ms >= BUNDLE_MS
+            wake = not self.is_relaxed or self._bundled_ms >= BUNDLE_MS
             if wake:
                 self._bundled_ms = 0.0
             self._mailbox.post(_Heard(session, batch), wake=wake)
