@@ -157,3 +157,11 @@ def test_cents_outlive_a_restart() -> None:
     after.restore(before.kept())
     assert after.spent.day_money == pytest.approx(before.spent.day_money, rel=1e-3)
     assert after.spent.hour_s == 7
+
+
+def test_a_clock_that_is_set_back_twice_gives_nothing_for_free_either() -> None:
+    ledger = Ledger(Caps(hour_s=10, day_s=10))
+    ledger.sent(20, NOW)
+    for past in (Date(hour=499_990, day=738_999), Date(hour=0, day=719_163)):
+        assert ledger.refusal(past)
+    assert ledger.refusal(NOW)

@@ -326,3 +326,12 @@ async def test_counters_are_written_once_a_minute_and_not_at_every_word(tmp_path
             await asyncio.sleep(1.0)
         assert 9 <= disk.tries <= 10
         reading.cancel()
+
+
+async def test_what_a_full_disk_did_not_take_is_tried_once_more_at_the_end(tmp_path: Path) -> None:
+    disk = FullDisk(tmp_path)
+    async with Memory(disk) as memory:
+        memory.remember(True)
+        await remembered(memory)
+        disk.is_full = False
+    assert disk.tries == 2
