@@ -160,10 +160,11 @@ def test_a_microphone_that_died_while_the_process_stood_still_is_found_after_it(
     health = Health()
     beat(health, 0.0)
     see(health, ev.MicOpened(), 4.0)
-    for now_s in range(600, 630, 5):
+    see(health, HEARD, 599.0)
+    for now_s in range(600, 635, 5):
         beat(health, float(now_s))
     with pytest.raises(UnwellError, match="nothing came from it"):
-        beat(health, 630.0)
+        beat(health, 635.0)
 
 
 def test_playing_a_long_reply_is_progress() -> None:
