@@ -286,16 +286,21 @@ def noise(kind: str, chance: random.Random, seconds: float, level_db: float) -> 
 
 
 async def seconds_uploaded(hours: float) -> float:
-    """What a hands-free box sends of a room whose noise changes every minute."""
+    """What a hands-free box sends of a room whose noise swells and fades by 30 dB.
+
+    Each noise lasts three hours and then gives way to another at once.
+    """
     chance = random.Random(9)
     kinds = [noise(kind, chance, 10.0, -18.0) for kind in ("white", "pink", "hum")]
     async with box("voice") as here:
-        for _ in range(int(hours * 60)):
-            gain = 10 ** (chance.uniform(-30, 0) / 20)
-            loop_of = array("h", chance.choice(kinds))
-            pcm = array("h", (int(gain * value) for value in loop_of)).tobytes()
-            here.microphone.say(pcm * 6, WIRE.rate_hz)
-            await asyncio.sleep(60.0)
+        level_db = -15.0
+        for piece in range(int(hours * 360)):
+            level_db = min(0.0, max(-30.0, level_db + chance.uniform(-2, 2)))
+            gain = 10 ** (level_db / 20)
+            heard = array("h", kinds[piece // 1080 % len(kinds)])
+            pcm = array("h", (int(gain * value) for value in heard)).tobytes()
+            here.microphone.say(pcm, WIRE.rate_hz)
+            await asyncio.sleep(10.0)
         return here.service.audio_received_bytes / WIRE.size_bytes(1000)
 
 
