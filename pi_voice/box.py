@@ -12,7 +12,7 @@ from pathlib import Path
 from pi_voice import build, service
 from pi_voice.budget import Caps, Ledger
 from pi_voice.build_audio import wire
-from pi_voice.config import Settings, notices
+from pi_voice.config import Settings
 from pi_voice.control import Access, ControlServer
 from pi_voice.daemon import Daemon
 from pi_voice.health import Health
@@ -32,8 +32,6 @@ def run(settings: Settings) -> None:
     """Be the device until SIGTERM."""
     journal = Journal(settings.device.state_dir)
     service.configure_logging(settings.log.level, journal)
-    for notice in notices(settings):
-        logger.warning("%s", notice)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with journal.keeping():
         asyncio.run(_run(settings, journal))

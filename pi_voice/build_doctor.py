@@ -103,7 +103,6 @@ def question(wishes: Wishes) -> Question:
         ask_box=ask_box,
         muted=lambda: kept_muted(settings.device.state_dir),
         problems=problems,
-        notices=() if problems else tuple(config.notices(settings)),
         offline=wishes.offline,
     )
 

@@ -308,7 +308,6 @@ def _config(options: argparse.Namespace) -> int:
     path = options.config or CONFIG
     fine = f"{path} is fine" if path.exists() else f"There is no {path}; the defaults are fine"
     sys.stdout.write(f"{fine}.\n")
-    sys.stdout.writelines(f"Note: {notice}.\n" for notice in config.notices(settings))
     if options.service:
         build.try_service(settings)
         inside = settings.service.url == build.EMBEDDED

@@ -144,7 +144,6 @@ class Patient:
         self.sound = FakeSound()
         self.settings = Settings()
         self.problems: tuple[str, ...] = ()
-        self.notices: tuple[str, ...] = ()
         self.offline = False
         self.muted = False
         self.part: PiVoiceError | None = None
@@ -171,7 +170,6 @@ class Patient:
             self.ask_box,
             lambda: self.muted,
             self.problems,
-            self.notices,
             self.offline,
         )
         return Facts(self.system, question)

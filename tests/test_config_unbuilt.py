@@ -2,11 +2,7 @@ from __future__ import annotations
 
 from pi_voice import config
 from pi_voice.config import Settings
-from pi_voice.config.unbuilt import notices, refusals
-
-
-def test_the_defaults_promise_nothing_that_is_not_there() -> None:
-    assert list(notices(Settings())) == []
+from pi_voice.config.unbuilt import refusals
 
 
 def test_a_choice_that_cannot_be_made_yet_is_refused_with_one_that_can() -> None:

@@ -49,11 +49,6 @@ def test_a_part_that_only_lacks_the_key_is_left_to_its_check(pi: Patient) -> Non
     assert words(configuration.parts(pi.facts)) == []
 
 
-def test_what_has_no_effect_is_a_note(pi: Patient) -> None:
-    pi.notices = ("[audio] mixer has no effect yet",)
-    assert levels(configuration.file(pi.facts)) == ["note", "ok"]
-
-
 def test_a_box_without_a_file_runs_on_the_defaults(pi: Patient) -> None:
     assert words(configuration.file(pi.facts)) == [
         ("ok", "no /etc/pi-voice/config.toml: the defaults hold")

@@ -213,6 +213,12 @@ def test_a_muted_microphone_is_not_opened(pi: Patient) -> None:
     assert pi.sound.listened == 0
 
 
+def test_a_microphone_that_needs_a_light_is_not_opened_in_the_dark(pi: Patient) -> None:
+    pi.settings = parse("[privacy]\nled_required = true\n")
+    assert levels(sound.first_frame(pi.facts)) == ["note"]
+    assert pi.sound.listened == 0
+
+
 def test_a_microphone_in_use_is_not_opened(pi: Patient) -> None:
     microphone(pi, holder="pid 812 (pi-voice)")
     assert levels(sound.first_frame(pi.facts)) == ["ok"]

@@ -1,4 +1,4 @@
-"""Settings whose names are final and whose effect comes with a later version."""
+"""Choices whose names are final and whose effect comes with a later version."""
 
 from __future__ import annotations
 
@@ -8,28 +8,9 @@ from pi_voice.config.settings import Settings
 from pi_voice.config.tables import title
 from pi_voice.config.toml_text import KeyPath, value_text
 
-UNBUILT: frozenset[KeyPath] = frozenset()
 CHOICES: dict[KeyPath, tuple[str, ...]] = {
     ("activation", "mode"): ("server", "semantic"),
 }
-NOTE = "no effect yet"
-
-
-def is_unbuilt(path: KeyPath) -> bool:
-    """True for a key that does nothing yet, or a key of a table that does nothing yet."""
-    return path in UNBUILT or path[:1] in UNBUILT
-
-
-def notices(settings: Settings) -> Iterator[str]:
-    """One sentence for each setting that was changed and does nothing yet."""
-    for table in Settings.__slots__:
-        keys = getattr(getattr(settings, table), "__slots__", ())
-        for key in keys:
-            path = (table, key)
-            value = getattr(getattr(settings, table), key)
-            if is_unbuilt(path) and value != getattr(getattr(Settings(), table), key):
-                shown = f" = {value_text(value)}" if isinstance(value, str | int | float) else ""
-                yield f"{title((table,))} {key}{shown} has {NOTE}: it comes with a later version"
 
 
 def refusals(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,6 @@ from pi_voice.config.schema import Rule, bounds, choices
 from pi_voice.config.settings import Settings
 from pi_voice.config.tables import hints, rule_of, title
 from pi_voice.config.toml_text import KeyPath, key_text, value_text
-from pi_voice.config.unbuilt import NOTE, is_unbuilt
 
 
 def dump(settings: Settings) -> str:
@@ -66,8 +65,7 @@ def _rows(table: type, path: KeyPath) -> Iterator[tuple[str, str, str]]:
         else:
             default = rule_of(key).none if key.default is None else key.default
             meaning = _meaning(kind, rule_of(key), default)
-            note = f"; {NOTE}" if is_unbuilt((*path, key.name)) else ""
-            yield _name((*path, key.name)), value_text(default), meaning + note
+            yield _name((*path, key.name)), value_text(default), meaning
 
 
 def _entry_rows(kind: Any, rule: Rule, path: KeyPath) -> Iterator[tuple[str, str, str]]:

@@ -30,8 +30,6 @@ def file(facts: Facts) -> Iterator[Finding]:
         )
     if question.problems:
         yield note(FILE, "until that is mended, everything below was examined with the defaults")
-    for notice in question.notices:
-        yield note(FILE, notice, f"Remove the line from {question.config}")
     if not question.problems:
         there = facts.system.exists(question.config)
         what = f"{question.config} is fine" if there else f"no {question.config}: the defaults hold"

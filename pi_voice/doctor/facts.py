@@ -126,7 +126,6 @@ class Question:
         config: The file of the configuration.
         settings: What it says; the defaults where it cannot be used.
         problems: Why it cannot be used.
-        notices: What it says without effect.
         offline: Nothing may go over the network.
         muted: What is kept on disk for the next start; True where that cannot be read.
         sound: The cards.
@@ -143,7 +142,6 @@ class Question:
     ask_box: Callable[[], Mapping[str, object]]
     muted: Callable[[], bool]
     problems: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
     offline: bool = False
 
 
