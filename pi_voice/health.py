@@ -61,7 +61,7 @@ class Health:
         self._late_s, self._late_at_s = 0.0, -inf
         self._heard_s: float | None = None  # None while the handle is not open
         self._asked_s: float | None = None  # since when the handle owes an answer
-        self._silent_ms = 0.0
+        self._silent_ms = 0.0  # also over several presses
         self._playing: set[str] = set()
         self._progress_s = 0.0
         self._shown: Pattern | None = None
@@ -72,7 +72,7 @@ class Health:
         if isinstance(event, ev.MicHeard):
             self._hear(event, now_s)
         elif isinstance(event, ev.MicOpened | ev.MicClosed | ev.MicLost):
-            self._asked_s, self._silent_ms = None, 0.0
+            self._asked_s = None
             self._heard_s = now_s if isinstance(event, ev.MicOpened) else None
         elif isinstance(event, ev.PlaybackEnded):
             self._playing.discard(event.item_id)

@@ -102,13 +102,16 @@ def test_true_silence_is_found_after_ten_seconds_and_forgotten_with_the_first_so
     assert health.findings() == []
 
 
-def test_silence_before_the_handle_was_opened_again_does_not_count() -> None:
+def test_true_silence_adds_up_over_short_presses() -> None:
     health = Health()
-    see(health, ev.MicOpened(), 0.0)
-    see(health, heard(400, SILENT_DB), 8.0)
-    see(health, ev.MicClosed(), 8.0)
-    see(health, ev.MicOpened(), 9.0)
-    see(health, heard(400, SILENT_DB), 17.0)
+    for press in range(5):
+        see(health, ev.MicOpened(), press * 5.0)
+        assert health.findings() == []
+        see(health, heard(100, SILENT_DB), press * 5.0 + 2)
+        see(health, ev.MicClosed(), press * 5.0 + 2)
+    assert health.findings() == [SILENT_MICROPHONE]
+    see(health, ev.MicOpened(), 30.0)
+    see(health, heard(1, -80.0), 30.1)
     assert health.findings() == []
 
 
