@@ -198,14 +198,6 @@ def test_one_sound_ends_the_silence() -> None:
     assert health.findings() == []
 
 
-def test_a_closed_microphone_is_not_a_silent_one() -> None:
-    health = Health()
-    see(health, ev.MicOpened(), 0.0)
-    see(health, heard(500, SILENT_DB), 10.0)
-    see(health, ev.MicClosed(), 10.0)
-    assert health.findings() == []
-
-
 def test_a_board_that_was_busy_once_is_forgiven_after_an_hour() -> None:
     health = Health()
     for now_s in (0.0, 8.0, 13.0):
