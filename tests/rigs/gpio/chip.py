@@ -125,6 +125,12 @@ class GpioChip:
             self._reap()
             return self._lines[offset].consumer.decode()
 
+    def left_on(self, offset: int) -> bool:
+        """The last program on this line went away without turning its lamp off."""
+        with self._lock:
+            self._reap()
+            return self._lines[offset].left_on
+
     def changes(self, offset: int) -> list[Change]:
         """Everything that a lamp on the line ever did."""
         with self._lock:
@@ -242,6 +248,7 @@ class GpioChip:
         self._selector.register(ours, selectors.EVENT_READ)
         for line in lines:
             line.request, line.consumer, line.output = self._number, request.consumer, False
+            line.left_on = False
         configure(lines, request.config)
         request.fd = self._number
         return theirs

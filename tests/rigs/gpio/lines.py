@@ -32,6 +32,7 @@ class Line:
         request: The number of the request that holds it.
         driven: What is put on it from outside; None if nothing is.
         output: What its holder puts on it.
+        left_on: Its last holder went away while it was high: a real pin may then stay high.
     """
 
     offset: int
@@ -41,6 +42,7 @@ class Line:
     driven: bool | None = None
     output: bool = False
     events: int = 0
+    left_on: bool = False
     changes: list[Change] = field(default_factory=list)
 
     @property
@@ -61,6 +63,7 @@ class Line:
         return self.high is not (Flag.ACTIVE_LOW in self.flags)
 
     def let_go(self) -> None:
+        self.left_on = self.is_output and self.output
         self.request, self.consumer, self.flags = None, b"", Flag(0)
         self.record()
 

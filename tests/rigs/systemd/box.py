@@ -185,6 +185,14 @@ class Box:
         )
         return done.stdout
 
+    def processes(self, unit: str = "pi-voice") -> list[int]:
+        """The processes of a unit, by their numbers outside; none while it is not running."""
+        group = self._cgroup / "payload" / "system.slice" / f"{unit}.service" / "cgroup.procs"
+        try:
+            return [int(number) for number in group.read_text().split()]
+        except OSError:  # the group goes with its last process
+            return []
+
     def journal(self, unit: str = "pi-voice") -> str:
         """What a unit has said so far."""
         return self.run("journalctl", "-u", unit, "-o", "cat", "--no-pager")
