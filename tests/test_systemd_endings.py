@@ -247,6 +247,7 @@ async def test_a_service_that_is_stopped_at_any_moment_ends_by_itself_and_soon(
     sound_card: SoundCard,
     gpio_chip: GpioChip,
     tmp_path: Path,
+    *,
     capsys: pytest.CaptureFixture[str],
     count: int,
 ) -> None:
