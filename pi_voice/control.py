@@ -250,8 +250,11 @@ class Wishes:
                 "remote_unmute = true, then: sudo systemctl restart pi-voice"
             )
         self._wish(Wish.UNMUTE)
-        if await self._becomes(lambda now: not now.muted):
-            return True, "unmuted: the box hears you again when a turn begins"
+        done = "unmuted: the box hears you again when a turn begins"
+        if await self._becomes(lambda now: not now.muted and now.mute_kept):
+            return True, done
+        if not self._access.status().muted:
+            return True, f"{done}; the disk is slow to keep it"
         return False, "the box did not unmute; look why: pi-voice logs"
 
     async def _interrupt(self) -> tuple[bool, str]:

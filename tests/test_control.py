@@ -116,6 +116,22 @@ async def test_a_mute_that_the_disk_does_not_keep_in_time_is_told_as_such(
     )
 
 
+async def test_an_unmute_that_the_disk_does_not_keep_in_time_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control, "EFFECT_S", 0.1)
+    asked: list[Event] = []
+
+    def status() -> Status:
+        return Status("idle", not asked, "closed", "online", mute_kept=not asked)
+
+    wishes = control.Wishes(control.Access(asked.append, status), remote_unmute=True)
+    assert await wishes.fulfil(Request(Verb.UNMUTE)) == (
+        True,
+        "unmuted: the box hears you again when a turn begins; the disk is slow to keep it",
+    )
+
+
 async def test_only_a_hand_at_the_box_unmutes(tmp_path: Path, box: ControlledBox) -> None:
     async with controlled(tmp_path, box), client(tmp_path) as caller:
         await caller.ask(Verb.MUTE)
