@@ -27,9 +27,9 @@ class FakeCard:
         counts: Channels with which it opens.
         refusal: Raised by every opening, as long as it is set.
         start_refusal: Raised by every start, as long as it is set.
+        stop_refusal: Raised by every stop, as long as it is set.
         attempts: How often somebody tried to open it.
-        attempts: How often somebody tried to open it.
-    streams: All that were ever opened.
+        streams: All that were ever opened.
     """
 
     name: str
@@ -40,6 +40,7 @@ class FakeCard:
     counts: tuple[int, ...] = (1, 2)
     refusal: OSError | None = None
     start_refusal: OSError | None = None
+    stop_refusal: OSError | None = None
     attempts: int = 0
     streams: list[FakeStream] = field(default_factory=list)
 
@@ -68,6 +69,11 @@ class FakeStream:
         if self.card.start_refusal is not None:
             raise self.card.start_refusal
         self.runs = True
+
+    def stop_stream(self) -> None:
+        if self.card.stop_refusal is not None:
+            raise self.card.stop_refusal
+        self.runs = False
 
     def is_active(self) -> bool:
         if not self.is_open:

@@ -16,7 +16,7 @@ from pi_voice.audio.mixer import CardVolume, gain
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.speaker import PyAudioSpeaker
-from pi_voice.frames import WIRE
+from pi_voice.frames import SAMPLE_BYTES, WIRE
 from tests.listeners import Mouth, running
 from tests.rigs.sound.card import SoundCard
 from tests.until import until
@@ -102,7 +102,7 @@ async def test_a_speaker_turns_its_card_when_it_opens(sound_card: SoundCard) -> 
         mouth = Mouth(speaker)
         async with running(mouth.listen()):
             assert await asyncio.to_thread(percent, sound_card) == {100}
-            speaker.prepare()
+            speaker.play_sound(bytes(SAMPLE_BYTES))  # so that its stream runs
             await until(lambda: mouth.openings)
             assert await asyncio.to_thread(percent, sound_card) == {40}
     assert made[0].volume == 1.0

@@ -59,6 +59,10 @@ class Box:
         self._fake.cards.remove(self.socket)
         self._pi.unplug(1)
 
+    def unplug_speaker(self) -> None:
+        self._fake.cards.remove(self.dac)
+        self._pi.unplug(0)
+
     async def hears(self, within_s: float = 30.0) -> None:
         openings = self.ear.kinds().count(MicOpened)
         await until(lambda: self.ear.kinds().count(MicOpened) > openings, within_s=within_s)
@@ -102,6 +106,15 @@ async def test_a_speaker_that_rests_makes_room_for_a_microphone_that_comes_back(
         await until(lambda: here.dac.is_open)
         here.plug_in()
         await here.hears()
+
+
+async def test_a_prepared_card_that_is_unplugged_is_given_back(here: Box) -> None:
+    async with here.living():
+        here.speaker.prepare()
+        await until(lambda: here.dac.is_open)
+        here.unplug_speaker()
+        await until(lambda: not here.dac.is_open)
+        assert here.mouth.reasons() == []
 
 
 async def test_while_a_reply_plays_it_is_not_cut_and_the_microphone_waits_for_its_end_alone(

@@ -19,7 +19,7 @@ from pi_voice.audio.speaker import PyAudioSpeaker
 from pi_voice.audio.vad import SpeechGate
 from pi_voice.box import SWITCH_INTERVAL_S
 from pi_voice.core.events import PlaybackEnded
-from pi_voice.frames import WIRE, AudioBatch
+from pi_voice.frames import SAMPLE_BYTES, WIRE, AudioBatch
 from tests.fake_pyaudio import PATIENT, FakeCard, FakePyAudio
 from tests.listeners import Mouth, running
 from tests.test_sound_simulation import BATCH_MS, Beside, counted
@@ -159,7 +159,7 @@ async def test_what_is_played_counts_on_while_another_thread_is_busy(
     async with speaker:
         mouth = Mouth(speaker)
         async with running(mouth.listen()):
-            speaker.prepare()
+            speaker.play_sound(bytes(SAMPLE_BYTES))  # so that its stream runs
             await until(lambda: card.streams and card.stream.runs)
             await player.hears(speaker, reply, mouth)
     late = Resampler(WIRE.rate_hz, rate_hz)

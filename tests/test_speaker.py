@@ -97,9 +97,76 @@ async def test_the_card_is_opened_when_there_is_something_to_say(fake: FakePyAud
 async def test_a_turn_opens_the_card_before_the_reply_comes(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
         here.speaker.prepare()
+        await until(lambda: here.card.is_open)
+        assert not here.card.stream.runs
+        here.speaker.play("one", tone(40))
         await here.runs()
-        assert not any(here.plays(100))
+        assert tone(20) in here.plays(60)
+
+
+async def test_a_card_that_rests_stays_open_and_plays_again_at_once(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pi_voice.audio.speaker.REST_S", 0.02)
+    async with scene(fake) as here:
+        for _ in range(3):
+            here.speaker.play_sound(tone(20))
+            await here.runs()
+            assert tone(15) in here.plays(40)
+            await until(lambda: not here.card.stream.runs)
+            assert here.card.is_open
     assert here.mouth.events == []
+
+
+async def test_a_card_does_not_rest_in_a_reply(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pi_voice.audio.speaker.REST_S", 0.0)
+    async with scene(fake) as here:
+        here.speaker.play("one", tone(40))
+        await here.runs()
+        for _ in range(10):
+            here.plays(20)
+            await asyncio.sleep(0.01)
+        assert here.card.stream.runs
+
+
+async def test_a_card_that_does_not_stop_is_opened_anew_for_the_next_sound(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pi_voice.audio.speaker.REST_S", 0.02)
+    fake.cards[0].stop_refusal = OSError(-9999, "Unanticipated host error")
+    async with scene(fake) as here:
+        here.speaker.play_sound(tone(20))
+        await here.runs()
+        here.plays(40)
+        await until(lambda: not here.card.is_open)
+        here.speaker.play_sound(tone(20))
+        await here.runs(2)
+    assert here.mouth.events == []
+
+
+async def test_a_prepared_card_that_does_not_start_is_told_and_tried_again(
+    fake: FakePyAudio,
+) -> None:
+    fake.cards[0].start_refusal = OSError(-9999, "Unanticipated host error")
+    async with scene(fake) as here:
+        here.speaker.prepare()
+        await until(lambda: here.card.is_open)
+        here.speaker.play_sound(tone(20))
+        await until(lambda: here.mouth.kinds() == [SpeakerLost])
+        here.card.start_refusal = None
+        await until(lambda: here.card.stream.runs)
+        assert tone(15) in here.plays(40)
+
+
+async def test_a_stop_of_a_card_that_rests_does_not_start_it(fake: FakePyAudio) -> None:
+    async with scene(fake) as here:
+        here.speaker.prepare()
+        await until(lambda: here.card.is_open)
+        here.speaker.stop()
+        await until(lambda: not here.speaker._commands)
+        assert not here.card.stream.runs
 
 
 async def test_mono_is_played_in_every_channel_of_the_card(fake: FakePyAudio) -> None:
@@ -126,7 +193,7 @@ async def test_the_card_is_closed_after_a_rest_and_opened_again(fake: FakePyAudi
 async def test_preparing_keeps_an_open_card_open(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
         here.speaker.prepare()
-        await here.runs()
+        await until(lambda: here.card.is_open)
         used_s = here.speaker._used_s
         here.speaker.prepare()
         await until(lambda: here.speaker._used_s > used_s)
@@ -149,7 +216,7 @@ async def test_a_stop_is_silence_and_never_a_stop_of_the_stream(fake: FakePyAudi
 
 async def test_times_without_sound_are_counted(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
-        here.speaker.prepare()
+        here.speaker.play("one", tone(40))
         await here.runs()
         here.card.stream.call(flags=FakePyAudio.paOutputUnderflow)
         here.card.stream.call()
@@ -266,15 +333,16 @@ async def test_a_stop_while_nothing_plays_opens_nothing(fake: FakePyAudio) -> No
     async with scene(fake) as here:
         here.speaker.stop()
         here.speaker.prepare()  # so that the stop was seen
-        await here.runs()
+        await until(lambda: here.card.is_open)
+        assert not here.card.stream.runs
     assert here.mouth.events == []
 
 
 async def test_a_card_that_goes_while_nothing_plays_is_no_news(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
-        here.speaker.prepare()
+        here.speaker.play_sound(tone(20))
         await here.runs()
-        here.plays(20)
+        here.plays(40)
         here.card.stream.runs = False
         await until(lambda: not here.card.is_open)
         here.speaker.play("one", tone(20))

@@ -62,6 +62,10 @@ class Kernel:
                 found.append(Card(int(number), card_id, name, usb_path, usb_id))
         return tuple(sorted(found, key=lambda card: card.number))
 
+    def has(self, number: int) -> bool:
+        """Whether a card is plugged in; its number is not given again while somebody holds it."""
+        return (self.sys / "class" / "sound" / f"card{number}").exists()
+
     def nodes(self, card: Card, direction: Direction) -> list[Path]:
         """The files through which the card is opened; none if it has no such end."""
         end = "c" if direction is Direction.MICROPHONE else "p"

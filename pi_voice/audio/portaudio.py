@@ -102,6 +102,10 @@ class PortAudio:
             self._streams += 1
             return stream
 
+    def has(self, stream: Stream) -> bool:
+        """Whether the card is still plugged in; of a sound server only its stream tells."""
+        return stream.card is None or self._kernel.has(stream.card)
+
     def close(self, stream: Stream) -> None:
         """Give the card back; what still arrives meanwhile is dropped."""
         stream.mute()

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 BUFFER_MS = 20  # a stop is heard after the buffers of the card, of which there are two or three
 IDLE_S = 30.0  # the next reply of a conversation comes sooner, and then the card is open
 WATCH_S = 0.25
+REST_S = 2.0  # a stream that plays nothing for so long is stopped; its card stays open
 RETRY_S = 0.5
 SEEK_S = 2.0  # between looks for a lost card while nothing waits: listing the cards takes 50 ms
 KEPT_S = 2.0  # how late a reply may be; then its items end unheard
@@ -70,6 +71,10 @@ class PyAudioSpeaker:
     The loop appends commands; PortAudio's thread carries them out before each pull, so the
     playback needs no lock. While no stream runs, the worker's thread owns it in its place.
 
+    A card that was prepared is open, but its stream runs only from the first sound until REST_S
+    after the last: opening may take a second, starting takes a few ms, and silence costs 50
+    callbacks a second, too.
+
     Attributes:
         underflows: Times at which the card ran out of sound because we were late.
     """
@@ -104,7 +109,7 @@ class PyAudioSpeaker:
         self._patience = patience
         self._volume = volume
         self._commands: deque[Callable[[Playback], None]] = deque()
-        self._is_open = False
+        self._runs = False  # who leaves a command need not wake the worker
         self._unheard: deque[str] = deque(maxlen=REMEMBERED)
         self._worker = Worker(
             "speaker",
@@ -161,30 +166,35 @@ class PyAudioSpeaker:
 
     def _command(self, command: Callable[[Playback], None], wish: _Wish | None = None) -> None:
         self._commands.append(command)
-        if not self._is_open:  # the worker looks at the commands after it has closed the card
+        if not self._runs:  # the worker looks at the commands after it has stopped the stream
             self._worker.ask(wish or _Wish.PLAY)
 
     # -- in the worker's thread
 
     def _step(self, wish: _Wish | None) -> float | None:
         now_s = time.monotonic()
-        if self._stream is not None:
+        if wish is _Wish.STOP and not self._runs:
+            self._end_items()
+        stream = self._stream
+        try:
+            if stream is None:
+                return self._open(wish, now_s)
             if wish is _Wish.PREPARE:
                 self._used_s = now_s
-            return self._watch(self._stream, now_s)
-        if wish is _Wish.STOP:
-            self._end_items()
+            return self._watch(stream, now_s)
+        except DeviceError as error:
+            return self._lose(error, now_s)
+
+    def _open(self, wish: _Wish | None, now_s: float) -> float | None:
+        """Get the card if it is needed, or to see whether it is back.
+
+        Raises:
+            DeviceError: It is not there.
+        """
         if wish is not _Wish.PREPARE and not self._has_something_to_say() and not self._told:
             return None
         if now_s < self._next_try_s:
             return self._next_try_s - now_s
-        try:
-            self._begin(now_s)
-        except DeviceError as error:
-            return self._lose(error, now_s)
-        return WATCH_S
-
-    def _begin(self, now_s: float) -> None:
         self._stream = stream = self._sound.open(self._request, self._patience)
         if self._rate_hz != stream.format.rate_hz:
             if self._playback is not None and not self._playback.is_idle:
@@ -193,23 +203,50 @@ class PyAudioSpeaker:
             self._playback = self._make(self._rate_hz)
         if self._volume is not None and self._playback is not None:
             self._playback.volume = self._volume(stream)
-        self._used_s, self._pulled, self._is_open = now_s, False, True
-        stream.start(self._fill)
+        self._used_s = now_s
+        if self._has_something_to_say() or self._told:  # only a card that plays is back
+            self._start(stream, now_s)
+        return WATCH_S
 
     def _watch(self, stream: Stream, now_s: float) -> float | None:
-        if fault := stream.fault(now_s):
-            return self._lose(fault, now_s)
+        """See to it that sound flows while there is some.
+
+        Raises:
+            DeviceError: It does not.
+        """
+        if not self._runs:
+            if self._has_something_to_say():
+                self._start(stream, now_s)
+                return WATCH_S
+            if not self._sound.has(stream):  # a handle that is kept blocks its number
+                fix = "Plug it in again; it is tried again by itself"
+                raise self._request.error("was unplugged", fix)
+        elif fault := stream.fault(now_s):
+            raise fault
         if self._pulled and self._lost_s is not None:
             self._lost_s, self._told = None, ""
             logger.info("the speaker plays again")
-        rested = now_s - self._used_s >= self._idle_s or self._sound.renewal_wanted
-        if rested and not self._has_something_to_say():
-            self._is_open = False
-            if not self._commands:  # none came before they began to wake this thread
+        rested_s = now_s - self._used_s
+        if rested_s >= self._idle_s or self._sound.renewal_wanted:
+            if self._halt():
                 self._shut()
-                return None
-            self._is_open = True
+                return 0.0  # only now nobody can pull any more: one look at what is left
+        elif self._runs and rested_s >= REST_S and not self._told and self._halt():
+            stream.stop()
         return WATCH_S
+
+    def _start(self, stream: Stream, now_s: float) -> None:
+        self._used_s, self._pulled, self._runs = now_s, False, True
+        stream.start(self._fill)
+
+    def _halt(self) -> bool:
+        """Let the stream pull no more, unless there is something to say."""
+        if self._has_something_to_say():
+            return False
+        ran, self._runs = self._runs, False
+        if self._has_something_to_say():  # it came before they began to wake this thread
+            self._runs = ran
+        return not self._has_something_to_say()
 
     def _lose(self, error: DeviceError, now_s: float) -> float | None:
         reason, is_news = str(error), str(error) != self._told
@@ -246,7 +283,7 @@ class PyAudioSpeaker:
         return bool(self._commands) or not (self._playback is None or self._playback.is_idle)
 
     def _shut(self) -> None:
-        self._is_open = False
+        self._runs = False
         stream, self._stream = self._stream, None
         if stream is not None:
             self._sound.close(stream)
@@ -255,7 +292,7 @@ class PyAudioSpeaker:
 
     def _fill(self, call: Call) -> bytes:
         stream, playback = self._stream, self._playback
-        if stream is None or playback is None:
+        if stream is None or playback is None or not self._runs:
             return b""
         if not self._pulled:  # not before: a dead card can be opened, too
             self._pulled = True

@@ -133,7 +133,7 @@ class Stream:
             self._latency_s = self._handle.get_output_latency()
 
     def start(self, callback: Callback) -> None:
-        """Let sound flow.
+        """Let sound flow, for the first time or after a rest.
 
         Args:
             callback: Called in PortAudio's thread; returns what the card shall play, in all of
@@ -142,13 +142,26 @@ class Stream:
         Raises:
             DeviceError: The card does not run.
         """
-        self._callback = callback
+        self._callback, self._called_s, self._counted_s = callback, None, 0.0
         self._started_s = time.monotonic()
         try:
             self._handle.start_stream()
         except OSError as error:
             fix = "Plug it in again; it is tried again by itself"
             raise self._request.error(f"does not run ({error.strerror})", fix) from error
+
+    def stop(self) -> None:
+        """Let the card rest, once what it was given was heard; it stays ours.
+
+        Raises:
+            DeviceError: The card is gone.
+        """
+        self._callback = None
+        try:
+            self._handle.stop_stream()
+        except OSError as error:
+            fix = "Plug it in again; it is tried again by itself"
+            raise self._request.error(f"does not stop ({error.strerror})", fix) from error
 
     def mute(self) -> None:
         """Call back no more."""
