@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pi_voice.audio.echo import CouplingGate
 from pi_voice.audio.frontend import FrontEnd
 from pi_voice.audio.resample import Resampler, from_pcm, to_pcm
+from pi_voice.audio.vad import SpeechGate
 from pi_voice.core.events import MicFrame
-from pi_voice.frames import WIRE, AudioBatch, AudioFormat
+from pi_voice.frames import DETECTOR, WIRE, AudioBatch, AudioFormat
+from tests.speech import RATE_HZ, amplitude, talk
+from tests.speech import frames as frames_of
+from tests.speech import noise as noise_of
 
 CARDS_HZ = [16_000, 24_000, 44_100, 48_000]
 
@@ -282,6 +287,61 @@ def test_without_a_detector_nothing_is_speech_and_no_sample_is_lost() -> None:
     frames = [frame for one in [*heard, front_end.flush()] for frame in one.frames]
     assert b"".join(frame.pcm for frame in frames) == pcm
     assert not any(frame.speech for frame in frames)
+
+
+def sentences() -> bytes:
+    """Four words in a noisy room."""
+    said = talk(4)
+    return b"".join(
+        frames_of(
+            said.wave
+            + amplitude(-50) * noise_of("pink", len(said.wave) / RATE_HZ, 1)[: len(said.wave)]
+        )
+    )
+
+
+class Impatient:
+    """A gate that is asked for each frame as it comes."""
+
+    def __init__(self) -> None:
+        self._gate = SpeechGate()
+
+    def hears_speech(self, pcm: bytes) -> bool:
+        return self._gate.hears_speech(pcm)
+
+    def reset(self) -> None:
+        self._gate.reset()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("cut", ["even", "mixed"])
+def test_a_gate_that_is_asked_late_says_the_same_of_every_frame(cut: str, wrapped: bool) -> None:
+    gate = CouplingGate(SpeechGate()) if wrapped else SpeechGate()
+    late, early = FrontEnd(WIRE, gate), FrontEnd(WIRE, Impatient())
+    sizes = same(640) if cut == "even" else mixed()
+    frames: dict[FrontEnd, list[MicFrame]] = {late: [], early: []}
+    for batch in batches(sentences(), DETECTOR, sizes):
+        for one, given in frames.items():
+            given += one.process(batch).frames
+    for one, given in frames.items():
+        given += one.flush().frames
+    assert [f.speech for f in frames[late]] == [f.speech for f in frames[early]]
+    assert {f.speech for f in frames[late]} == {True, False}
+
+
+def test_a_gate_is_not_asked_while_its_word_holds() -> None:
+    gate = SpeechGate()
+    asked: list[int] = []
+    verdicts = gate.verdicts
+
+    def count(pcm: bytes) -> list[bool]:
+        asked.append(len(pcm))
+        return verdicts(pcm)
+
+    gate.verdicts = count  # type: ignore[method-assign]  # counts, and changes nothing
+    front_end = FrontEnd(WIRE, gate)
+    given = [front_end.process(batch) for batch in batches(sentences(), DETECTOR, same(640))]
+    assert len(asked) < len(given) / 2
 
 
 def test_it_tells_once_when_nobody_talks_and_when_somebody_does() -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pi_voice.audio.resample import Signal
 from pi_voice.audio.vad import SILENCE_DB, level_db, loudness_db
-from pi_voice.frames import FRAME_MS
+from pi_voice.frames import DETECTOR, FRAME_MS
 
 HOLD_FRAMES = 12  # 240 ms: the buffers of both cards and the way through the air
 DECAY_DB = 3.0  # per frame: a living room falls by 60 dB in 300 ms, this in 400
@@ -19,6 +19,7 @@ FALL_DB = 0.02  # per frame; the way back to a better coupling takes its time
 MARGIN_DB = 6.0  # 3 dB were enough in simulated rooms; the rest is for people who walk about
 HITS, WINDOW = 6, 8  # in 160 ms, because an echo has onsets too
 HANGOVER_MS = 600.0
+_BYTES = DETECTOR.size_bytes(FRAME_MS)
 
 
 class Gate(Protocol):
@@ -32,7 +33,13 @@ class Gate(Protocol):
     is_hit: bool
     freeze_rise: bool
 
+    @property
+    def sure_frames(self) -> int:
+        """For how many frames to come the last verdict will hold, whatever they bring."""
+
     def hears_speech(self, pcm: bytes) -> bool: ...
+
+    def verdicts(self, pcm: bytes) -> list[bool]: ...
 
     def reset(self) -> None: ...
 
@@ -69,6 +76,21 @@ class CouplingGate:
         """The same for a block as Playback tells it; loudness has no rate."""
         self.plays(loudness_db(block))
 
+    @property
+    def sure_frames(self) -> int:
+        """For how many frames to come the last verdict will hold, unless the speaker begins."""
+        return self._gate.sure_frames if self._is_silent() else 0
+
+    def verdicts(self, pcm: bytes) -> list[bool]:
+        """Judge whole frames, one after the other; all at once while the speaker is silent."""
+        if not self._is_silent():
+            return [self.hears_speech(pcm[at : at + _BYTES]) for at in range(0, len(pcm), _BYTES)]
+        verdicts = self._gate.verdicts(pcm)
+        for _ in verdicts:
+            self._hold(SILENCE_DB)
+        self._is_open = verdicts[-1]
+        return verdicts
+
     def hears_speech(self, pcm: bytes) -> bool:
         """Judge one frame of 20 ms at 16 kHz, mono, of what the microphone hears."""
         was_audible = self._gate.freeze_rise
@@ -94,9 +116,17 @@ class CouplingGate:
     def _follow(self) -> bool:
         """Hold and decay what was played; True while it can be heard."""
         played_db, self._played_db = self._played_db, SILENCE_DB
+        self._hold(played_db)
+        return self._envelope_db > AUDIBLE_DB
+
+    def _hold(self, played_db: float) -> None:
         self._held.append(played_db)
         self._envelope_db = max(*self._held, self._envelope_db - DECAY_DB)
-        return self._envelope_db > AUDIBLE_DB
+
+    def _is_silent(self) -> bool:
+        """The speaker cannot be heard, and could not be in the last frame."""
+        quiet = max(self._played_db, self._envelope_db) <= AUDIBLE_DB
+        return quiet and not self._gate.freeze_rise
 
     def _stands_out(self, heard_db: float) -> bool:
         coupling_db = self._learn(heard_db - self._envelope_db)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pi_voice.audio.resample import Resampler, to_mono
 from pi_voice.audio.vad import level_db
@@ -14,6 +14,8 @@ from pi_voice.ports import SpeechDetector
 
 logger = logging.getLogger(__name__)
 
+WAITING_FRAMES = 10  # 200 ms to judge at once take a fast core 0.3 ms, and a Zero 2 W 3 ms
+
 
 class Canceller(Protocol):
     """Takes what the speaker plays out of what is heard; works on mono at the rate of the card."""
@@ -22,6 +24,18 @@ class Canceller(Protocol):
 
     def flush(self) -> bytes:
         """Give what was kept back, and begin anew."""
+
+
+@runtime_checkable
+class Sure(Protocol):
+    """A detector that can wait: it knows when its verdict holds, whatever comes."""
+
+    @property
+    def sure_frames(self) -> int:
+        """For how many frames to come the last verdict will hold."""
+
+    def verdicts(self, pcm: bytes) -> list[bool]:
+        """Judge whole frames, one after the other."""
 
 
 class FrontEnd:
@@ -45,7 +59,9 @@ class FrontEnd:
 
         Args:
             wire: What the frames shall be; mono.
-            detector: Asked once per whole frame; None where a button tells who talks.
+            detector: Asked once per whole frame; None where a button tells who talks. One that is
+                `Sure` is asked later, and for many frames at once, while that changes nothing: a
+                batch that comes alone costs six times what it costs among others.
             channel: Which channel of the card to use, from 0. None averages them, and so does a
                 card that has no such channel: heard in another way is better than not at all.
             canceller: Takes the echo away before the detector or the wire hears it.
@@ -54,6 +70,7 @@ class FrontEnd:
         self._calm = self._speech = False
         self._wire = wire
         self._detector = detector
+        self._sure = detector if isinstance(detector, Sure) else None
         self._wanted_channel = channel
         self._canceller = canceller
         self._frame_bytes = wire.size_bytes(FRAME_MS)
@@ -102,7 +119,8 @@ class FrontEnd:
             self._canceller.flush()
         self._to_wire.reset()
         self._to_judged.reset()
-        self._wire_pcm = self._judged_pcm = b""
+        self._wire_pcm = self._judged_pcm = self._unjudged = b""
+        self._to_judge = 0
         self._taken = self._given = 0
         self._batch_at_s, self._batch_begins = 0.0, 0
         self._speech = False
@@ -113,7 +131,7 @@ class FrontEnd:
         self._taken += len(mono) // SAMPLE_BYTES
         self._wire_pcm += self._to_wire.process(mono)
         if self._detector is not None:
-            self._judged_pcm += self._to_judged.process(mono)
+            self._unjudged += mono
 
     def _adopt(self, card: AudioFormat) -> None:
         wanted = self._wanted_channel
@@ -133,18 +151,34 @@ class FrontEnd:
             )
 
     def _whole_frames(self) -> tuple[MicFrame, ...]:
-        frames = []
-        while self._has_whole_frame():
-            if self._detector is not None:
-                judged = self._judged_pcm[: self._judged_bytes]
-                self._judged_pcm = self._judged_pcm[self._judged_bytes :]
-                self._speech = self._detector.hears_speech(judged)
+        count = len(self._wire_pcm) // self._frame_bytes
+        if self._detector is None:
+            return tuple(self._next_frame() for _ in range(count))
+        if self._may_wait(count):
+            self._to_judge += count
+            return tuple(self._next_frame() for _ in range(count))
+        verdicts, frames = self._judged(self._detector, count), []
+        for verdict in verdicts[self._to_judge :]:
+            self._speech = verdict
             frames.append(self._next_frame())
+        self._to_judge = max(0, self._to_judge - len(verdicts))
         return tuple(frames)
 
-    def _has_whole_frame(self) -> bool:
-        judged = self._detector is None or len(self._judged_pcm) >= self._judged_bytes
-        return judged and len(self._wire_pcm) >= self._frame_bytes
+    def _may_wait(self, count: int) -> bool:
+        """Whether so many more frames can be given with the verdict that stands."""
+        waiting = self._to_judge + count
+        return self._sure is not None and waiting <= min(self._sure.sure_frames, WAITING_FRAMES)
+
+    def _judged(self, detector: SpeechDetector, count: int) -> list[bool]:
+        """The verdicts on frames that were given without one, and on so many more."""
+        self._judged_pcm += self._to_judged.process(self._unjudged)
+        self._unjudged = b""
+        size = self._judged_bytes
+        whole = min(self._to_judge + count, len(self._judged_pcm) // size) * size
+        pcm, self._judged_pcm = self._judged_pcm[:whole], self._judged_pcm[whole:]
+        if self._sure is not None:
+            return self._sure.verdicts(pcm) if pcm else []
+        return [detector.hears_speech(pcm[at : at + size]) for at in range(0, whole, size)]
 
     def _next_frame(self) -> MicFrame:
         since_begin_s = (self._given - self._to_wire.delay_samples) / self._wire.rate_hz
