@@ -11,12 +11,12 @@ from pathlib import Path
 from pi_voice.control_wire import Answer, Request, Verb
 from tests.rigs.gpio.chip import GpioChip
 from tests.rigs.sound.card import SoundCard
-from tests.until import POLL_S
+from tests.until import POLL_S, until
 
 TALK, MUTE, LED, MIC_LED = 17, 22, 27, 23  # BCM numbers
 PATIENCE_S = 60.0  # a device that starts on a busy machine gets there
 ANSWER_S = 10.0  # the box itself gives a wish 2 s
-REPLY_S = 0.8  # of talk; the embedded service says it back
+REPLY_S = 1.5  # of talk; the embedded service says it back
 SETTINGS = f"""
 [audio]
 microphone = "{SoundCard.MICROPHONE}"
@@ -82,9 +82,10 @@ class Outside:
         self.chip.drive(button, True)
 
     async def listens(self) -> None:
-        """Press, and wait until it hears."""
+        """Press, and wait until it hears: the light comes with the first sound."""
         self.press()
-        await self.becomes(turn="listening", microphone="open")
+        await self.becomes(turn="listening")
+        await until(lambda: self.chip.is_high(MIC_LED), within_s=PATIENCE_S)
 
     async def speaks(self) -> None:
         """Say something, and wait for the reply."""

@@ -39,6 +39,8 @@ AGREED_S = 2.0  # a card on a busy machine delivers its first sound by then
 LOOK_S = 0.05  # between two looks at the light
 CONTACT_S = 0.06  # more than the contact of a button may bounce
 SAID_S = 0.2
+# of a muted box, and how often; a link that is cut all the time is given a rest
+DISTURBANCES = {"none": 10, "talk": 10, "interrupt": 10, "cut": 1}
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Trial:
     async def toggle(self) -> None:
         """Mute or unmute by button or socket, perhaps while somebody talks."""
         if talks := not self.muted and self.dice.random() < 0.3:
+            await self.device.becomes(connection="online")
             await self.device.listens()
             await asyncio.sleep(self.dice.uniform(0, 2 * SAID_S))
         self.muted = not self.muted
@@ -121,7 +124,7 @@ class Trial:
         """Nothing but those who may unmutes it, and the service hears nothing."""
         await asyncio.sleep(PROMISED_S)
         heard_bytes = self.service.audio_received_bytes
-        disturbance = self.dice.choice(("none", "talk", "interrupt", "cut"))
+        (disturbance,) = self.dice.choices(tuple(DISTURBANCES), tuple(DISTURBANCES.values()))
         if disturbance == "talk":
             self.device.press()
             await asyncio.sleep(SAID_S)
