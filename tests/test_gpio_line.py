@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from random import Random
 
+import pytest
+
 from pi_voice.core.actions import Pattern
 from pi_voice.hardware.patterns import LIGHTS, parse, rgb
 from tests.rigs.gpio.chip import GpioChip
@@ -18,14 +20,14 @@ pytest_plugins = ["tests.rigs.gpio.plugin"]
 
 BUTTON, LED = 17, 27
 DOWN, UP = False, True  # a button that connects its line to ground
-REST_S = 0.03  # longer than the contacts of the core's buttons bounce
+REST_S = 0.1  # longer than it takes the core to believe a level, also on a busy machine
 PATIENCE_MS = 5000  # an asleep box blinks every ten seconds
 
 
 @contextlib.asynccontextmanager
 async def buttons(chip: GpioChip, *pins: int) -> AsyncIterator[Program]:
     async with program(chip, "-m", "tests.rigs.gpio.presses", *pins) as child:
-        await until(lambda: all(chip.holder(pin) for pin in pins))
+        await child.says("ready")
         yield child
 
 
@@ -45,10 +47,15 @@ def bouncing(random: Random, *, high: bool) -> list[bool]:
 # -- buttons
 
 
-async def test_a_thousand_bouncing_presses_are_a_thousand_presses(gpio_chip: GpioChip) -> None:
-    pins, random = range(25), Random(1000)
+@pytest.mark.parametrize(
+    "lines", [pytest.param(5, id="200"), pytest.param(25, id="1000", marks=pytest.mark.long)]
+)
+async def test_forty_bouncing_presses_of_each_line_are_forty_presses(
+    gpio_chip: GpioChip, lines: int
+) -> None:
+    pins, random = range(lines), Random(1000)
     async with buttons(gpio_chip, *pins) as child:
-        for presses in range(25, 1001, 25):
+        for presses in range(lines, 40 * lines + 1, lines):
             for word, high in (("press", DOWN), ("release", UP)):
                 for pin in pins:
                     levels = bouncing(random, high=high)
@@ -56,8 +63,8 @@ async def test_a_thousand_bouncing_presses_are_a_thousand_presses(gpio_chip: Gpi
                 await child.says(word, presses)
                 await asyncio.sleep(REST_S)
         await asyncio.sleep(REST_S * 3)  # for any that are too many
-    assert [child.count(f"press {pin}") for pin in pins] == [40] * 25
-    assert [child.count(f"release {pin}") for pin in pins] == [40] * 25
+    assert [child.count(f"press {pin}") for pin in pins] == [40] * lines
+    assert [child.count(f"release {pin}") for pin in pins] == [40] * lines
 
 
 async def test_a_release_whose_edge_the_kernel_lost_is_found(gpio_chip: GpioChip) -> None:
@@ -73,9 +80,10 @@ async def test_a_pin_that_another_program_holds_is_named(gpio_chip: GpioChip) ->
     async with program(gpio_chip, "-c", hold):
         await until(lambda: gpio_chip.holder(BUTTON))
         async with program(gpio_chip, "-m", "tests.rigs.gpio.presses", BUTTON) as child:
-            await until(lambda: child.said)
-            assert child.said == [
-                "17 button on GPIO 17 is in use by 'lg'. Free the pin, or change [button] pin"
+            await until(lambda: len(child.said) >= 2)
+            assert sorted(child.said) == [
+                "17 button on GPIO 17 is in use by 'lg'. Free the pin, or change [button] pin",
+                "ready",
             ]
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.rigs.gpio.presses PIN…
 
-Prints a line for each press and for each release, with the pin.
+Prints "ready" once the levels were read, then a line for each press and release, with the pin.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ async def main(pins: list[str]) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     hands = {pin: Hand(pin) for pin in pins}
     async with GpioButton([ButtonLine(pin, int(pin)) for pin in pins]) as button:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         async for edge in button.events():
             hand = hands[edge.button]
             hand.take(hand.core.edge(replace(edge, button=TALK)))
