@@ -17,7 +17,6 @@ from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.audio.mixer import CardVolume, gain
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
-from pi_voice.audio.resample import Signal
 from pi_voice.audio.silero import SileroGate
 from pi_voice.audio.sounds import Sounds
 from pi_voice.audio.speaker import PyAudioSpeaker
@@ -28,7 +27,7 @@ from pi_voice.frames import WIRE, AudioFormat
 from pi_voice.lit import LitMicrophone
 from pi_voice.ports import Microphone, SpeechDetector
 
-FarEnd = Callable[[Signal, int], None]  # a block that the card gets, and its rate in Hz
+FarEnd = Callable[[bytes, int], None]  # a block that the card gets, and its rate in Hz
 G711 = AudioFormat(8_000)  # what the link makes G.711 of
 
 

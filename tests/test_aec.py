@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pi_voice.audio.aec import BACKLOG_MS, EchoCanceller
-from pi_voice.audio.resample import Signal
+from pi_voice.audio.resample import to_pcm
 from tests.speech import FULL_SCALE, Leak, Wave, amplitude, monologue, noise, rms, utterance
 
 RATE_HZ = 16_000
@@ -45,10 +45,6 @@ class Spy:
         return [pcm for name, pcm, _ in self.calls if name == kind]
 
 
-def ones(samples: int, value: int = 1) -> Signal:
-    return np.full(samples, value, np.float32)
-
-
 def pcm(samples: int, value: int = 1) -> bytes:
     return np.full(samples, value, "<i2").tobytes()
 
@@ -64,7 +60,7 @@ def test_nothing_is_lost_however_the_sound_is_cut() -> None:
 def test_what_is_played_comes_before_what_is_heard_in_steps_of_10_ms() -> None:
     spy = Spy()
     canceller = EchoCanceller(spy)
-    canceller.far_end(ones(960), 48_000)
+    canceller.far_end(pcm(960), 48_000)
     canceller.clean(pcm(3 * STEP, 5), RATE_HZ)
     assert [(kind, rate_hz) for kind, _, rate_hz in spy.calls] == [
         ("far", 48_000),
@@ -72,15 +68,6 @@ def test_what_is_played_comes_before_what_is_heard_in_steps_of_10_ms() -> None:
     ] * 3
     assert spy.all("far") == [pcm(480), pcm(480), bytes(960)]
     assert spy.all("near") == [pcm(STEP, 5)] * 3
-
-
-def test_the_block_of_the_playback_may_change_afterwards() -> None:
-    spy, block = Spy(), ones(STEP)
-    canceller = EchoCanceller(spy)
-    canceller.far_end(block, RATE_HZ)
-    block[:] = 0
-    canceller.clean(pcm(STEP), RATE_HZ)
-    assert spy.all("far") == [pcm(STEP)]
 
 
 def test_before_anything_was_played_only_the_microphone_is_processed() -> None:
@@ -93,7 +80,7 @@ def test_of_what_waits_too_long_the_newest_is_kept() -> None:
     spy = Spy()
     canceller = EchoCanceller(spy)
     for value in range(40):
-        canceller.far_end(ones(STEP, value), RATE_HZ)
+        canceller.far_end(pcm(STEP, value), RATE_HZ)
     canceller.clean(pcm(STEP), RATE_HZ)
     assert spy.all("far") == [pcm(STEP, 40 - BACKLOG_MS // 10)]
 
@@ -101,7 +88,7 @@ def test_of_what_waits_too_long_the_newest_is_kept() -> None:
 def test_what_was_played_while_nobody_listened_is_forgotten() -> None:
     spy = Spy()
     canceller = EchoCanceller(spy)
-    canceller.far_end(ones(STEP), RATE_HZ)
+    canceller.far_end(pcm(STEP), RATE_HZ)
     canceller.flush()
     canceller.clean(pcm(STEP), RATE_HZ)
     assert spy.all("far") == []
@@ -117,9 +104,12 @@ def real() -> EchoCanceller:
 def cleaned(canceller: EchoCanceller, heard: Wave, played: Wave) -> Wave:
     batch, out = 4 * STEP, bytearray()
     for at in range(0, len(heard) - batch + 1, batch):
-        canceller.far_end((played[at : at + batch] * FULL_SCALE).astype(np.float32), RATE_HZ)
-        near = np.clip(np.rint(heard[at : at + batch] * FULL_SCALE), -32768, 32767).astype("<i2")
-        out += canceller.clean(near.tobytes(), RATE_HZ)
+        canceller.far_end(
+            to_pcm((played[at : at + batch] * FULL_SCALE).astype(np.float32)), RATE_HZ
+        )
+        out += canceller.clean(
+            to_pcm((heard[at : at + batch] * FULL_SCALE).astype(np.float32)), RATE_HZ
+        )
     return np.frombuffer(bytes(out), "<i2") / FULL_SCALE
 
 

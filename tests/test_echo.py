@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pi_voice.audio.echo import CouplingGate
+from pi_voice.audio.resample import to_pcm
 from pi_voice.audio.vad import SILENCE_DB, SpeechGate, level_db
 from tests.speech import RATE_HZ, Leak, Wave, amplitude, frames, monologue, noise, utterance, vowel
 
@@ -181,7 +182,7 @@ def test_the_room_is_not_learned_from_our_own_voice() -> None:
 def test_a_block_of_the_playback_is_as_loud_as_its_samples() -> None:
     told, wave = CouplingGate(SpeechGate()), played(1)
     silent = CouplingGate(SpeechGate())
-    told.far_end((wave * 32768).astype(np.float32), RATE_HZ)
+    told.far_end(to_pcm((wave * 32768).astype(np.float32)), RATE_HZ)
     told.hears_speech(bytes(640))
     silent.hears_speech(bytes(640))
     assert told.coupling_db == pytest.approx(SILENCE_DB + 20, abs=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Protocol
 
-from pi_voice.audio.resample import Signal, to_pcm
 from pi_voice.frames import SAMPLE_BYTES
 
 STEPS_PER_S = 100  # WebRTC takes 10 ms, no more and no less
@@ -41,14 +40,14 @@ class EchoCanceller:
         self._engine = library.AudioProcessingModule(
             echo_cancellation=True, noise_suppression=True, high_pass_filter=True
         )
-        self._played: deque[tuple[Signal, int]] = deque(maxlen=BLOCKS)
+        self._played: deque[tuple[bytes, int]] = deque(maxlen=BLOCKS)
         self._far = b""
         self._far_hz = 0
         self._near = b""
 
-    def far_end(self, block: Signal, rate_hz: int) -> None:
+    def far_end(self, pcm: bytes, rate_hz: int) -> None:
         """Note what the card was handed; called from any thread."""
-        self._played.append((block.copy(), rate_hz))
+        self._played.append((pcm, rate_hz))
 
     def clean(self, pcm: bytes, rate_hz: int) -> bytes:
         """Give what was heard without its echo; less than 10 ms of it stay for the next call.
@@ -77,10 +76,10 @@ class EchoCanceller:
 
     def _take_played(self) -> None:
         while self._played:
-            block, rate_hz = self._played.popleft()
+            pcm, rate_hz = self._played.popleft()
             if rate_hz != self._far_hz:
                 self._far, self._far_hz = b"", rate_hz
-            self._far += to_pcm(block)
+            self._far += pcm
         longest = self._far_hz * BACKLOG_MS // 1000 * SAMPLE_BYTES
         self._far = self._far[max(0, len(self._far) - longest) :]
 

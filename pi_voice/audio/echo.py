@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from pi_voice.audio.resample import Signal
-from pi_voice.audio.vad import SILENCE_DB, level_db, loudness_db
+from pi_voice.audio.vad import SILENCE_DB, level_db
 from pi_voice.frames import DETECTOR, FRAME_MS
 
 HOLD_FRAMES = 12  # 240 ms: the buffers of both cards and the way through the air
@@ -72,9 +71,9 @@ class CouplingGate:
         """The card was handed a block of this loudness; called from any thread."""
         self._played_db = max(self._played_db, played_db)
 
-    def far_end(self, block: Signal, rate_hz: int) -> None:
+    def far_end(self, pcm: bytes, rate_hz: int) -> None:
         """The same for a block as Playback tells it; loudness has no rate."""
-        self.plays(loudness_db(block))
+        self.plays(level_db(pcm))
 
     @property
     def sure_frames(self) -> int:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pi_voice.audio.resample import Resampler, Samples, Signal, from_pcm, to_pcm
+from pi_voice.audio.feed import Feed, Item
+from pi_voice.audio.resample import Signal, to_pcm
 from pi_voice.core.events import PlaybackEnded, PlaybackFull, PlaybackReport, PlaybackStarted
 from pi_voice.frames import SAMPLE_BYTES, AudioFormat
 
@@ -23,7 +24,6 @@ LONGEST_CUSHION_MS = 500.0  # … doubling up to here, where waiting is worse th
 CLEAN_S = 30.0  # without a gap for so long, the first cushion is enough again
 FADE_MS = 5.0  # 15 dB less click than a hard cut; longer gains nothing (measured on vowels)
 LONGEST_QUEUE_MS = 120_000.0  # 6 MB at the rate of the wire; nobody listens for so long
-AHEAD_MS = 100.0  # resampled at once: one call of numpy costs more than what it does in 20 ms
 REMEMBERED = 256  # ended items whose late pieces are refused; a reply has one or two
 
 
@@ -41,7 +41,7 @@ class Playback:
         wire: AudioFormat,
         device_rate_hz: int,
         cushion_ms: float = CUSHION_MS,
-        far_end: Callable[[Signal, int], None] | None = None,
+        far_end: Callable[[bytes, int], None] | None = None,
     ) -> None:
         """Take the rates.
 
@@ -49,8 +49,8 @@ class Playback:
             wire: What is played; mono.
             device_rate_hz: What is handed out.
             cushion_ms: Sound that is collected before an item begins.
-            far_end: Is told each block that is handed out and its rate in Hz, as loud as the card
-                gets it, in the thread that pulls; nothing while there is nothing to play.
+            far_end: Is told each block that is handed out and its rate in Hz, as the card gets
+                it, in the thread that pulls; nothing while there is nothing to play.
         """
         self.volume = 1.0
         self.underruns = 0
@@ -61,14 +61,14 @@ class Playback:
         self._far_end = far_end
         self._gap_s = 0.0
         self._gain = 1.0
-        self._items: deque[_Item] = deque()
-        self._sounds: list[_Feed] = []
+        self._items: deque[Item] = deque()
+        self._sounds: list[Feed] = []
         self._cut = np.zeros(0, np.float32)  # the faded end of what was stopped
         self._leaving: deque[tuple[float, PlaybackEnded]] = deque()  # on the way to the ear, until
         self._over: dict[str, None] = {}  # ids that may not come back, oldest first
         self._reports: list[PlaybackReport] = []
         self._full_item = ""
-        _Feed(wire.rate_hz, device_rate_hz)  # builds the filter here, not in a callback
+        Feed(wire.rate_hz, device_rate_hz)  # builds the filter here, not in a callback
 
     @property
     def is_idle(self) -> bool:
@@ -123,7 +123,7 @@ class Playback:
 
     def play_sound(self, pcm: bytes) -> None:
         """Mix a short sound in at once, beside whatever plays."""
-        sound = _Feed(self._wire.rate_hz, self._device.rate_hz)
+        sound = Feed(self._wire.rate_hz, self._device.rate_hz)
         sound.add(pcm)
         sound.ended = True
         self._sounds.append(sound)
@@ -141,21 +141,36 @@ class Playback:
         if not (self._items or self._sounds or len(self._cut)):
             self._gain = self.volume
             return bytes(samples * SAMPLE_BYTES)
-        block = np.zeros(samples, np.float32)
-        done = min(samples, len(self._cut))
-        block[:done] = self._cut[:done]
-        self._cut = self._cut[done:]
-        self._play_items(block, done, now_s, now_s + delay_ms / 1000)
-        self._mix_sounds(block[done:])
-        block = self._with_volume(block)
+        pcm = self._made_before(samples) or self._make(samples, now_s, now_s + delay_ms / 1000)
         if self._far_end is not None:
-            self._far_end(block, self._device.rate_hz)
-        return to_pcm(block)
+            self._far_end(pcm, self._device.rate_hz)
+        return pcm
 
     def reports(self) -> list[PlaybackReport]:
         """What became of the items since the last call."""
         reports, self._reports = self._reports, []
         return reports
+
+    def _made_before(self, samples: int) -> bytes | None:
+        """The next block, if it is the middle of an item and nothing else is heard."""
+        if not self._items or self._sounds or len(self._cut) or self._gain != self.volume:
+            return None
+        item = self._items[0]
+        if not item.playing or item.to_fade_in or self._runs_dry(item, samples):
+            return None
+        return item.take_made(samples)
+
+    def _make(self, samples: int, now_s: float, first_s: float) -> bytes:
+        block = np.zeros(samples, np.float32)
+        done = min(samples, len(self._cut))
+        block[:done] = self._cut[:done]
+        self._cut = self._cut[done:]
+        self._play_items(block, done, now_s, first_s)
+        self._mix_sounds(block[done:])
+        block = self._with_volume(block)
+        if self._items and self._items[0].playing and not self._sounds:
+            self._items[0].make(self._gain)
+        return to_pcm(block)
 
     def _play_items(self, block: Signal, done: int, now_s: float, first_s: float) -> None:
         rate_hz = self._device.rate_hz
@@ -177,7 +192,7 @@ class Playback:
             elif not item.playing:
                 return
 
-    def _may_play(self, item: _Item, now_s: float) -> bool:
+    def _may_play(self, item: Item, now_s: float) -> bool:
         if not item.playing:
             if now_s - self._gap_s >= CLEAN_S:
                 self._cushion_ms = self._first_cushion_ms
@@ -185,10 +200,9 @@ class Playback:
             item.playing = item.ended or enough
         return item.playing
 
-    def _part(self, item: _Item, samples: int, now_s: float) -> Signal:
+    def _part(self, item: Item, samples: int, now_s: float) -> Signal:
         """The next of an item; where it runs dry, with a fade while there is enough in hand."""
-        wanted = (samples + self._fade_samples) * self._wire.rate_hz
-        dry = not item.ended and item.waiting * self._device.rate_hz < wanted
+        dry = self._runs_dry(item, samples)
         part = self._take(item, samples)
         if dry:
             ramp = _ramp(min(self._fade_samples, len(part)))[::-1]
@@ -197,7 +211,11 @@ class Playback:
             self._gap_s = now_s
         return part
 
-    def _take(self, item: _Item, samples: int) -> Signal:
+    def _runs_dry(self, item: Item, samples: int) -> bool:
+        wanted = (samples + self._fade_samples) * self._wire.rate_hz
+        return not item.ended and item.waiting * self._device.rate_hz < wanted
+
+    def _take(self, item: Item, samples: int) -> Signal:
         part = item.take(samples)
         if item.to_fade_in:
             ramp = _ramp(self._fade_samples)[-item.to_fade_in :][: len(part)]
@@ -221,117 +239,23 @@ class Playback:
             block *= self._gain
         return block
 
-    def _item(self, item_id: str) -> _Item | None:
+    def _item(self, item_id: str) -> Item | None:
         for item in self._items:
             if item.item_id == item_id:
                 return item
         if item_id in self._over:
             return None
-        item = _Item(item_id, self._wire.rate_hz, self._device.rate_hz)
+        item = Item(item_id, self._wire.rate_hz, self._device.rate_hz)
         self._items.append(item)
         return item
 
-    def _forget(self, item: _Item) -> None:
+    def _forget(self, item: Item) -> None:
         self._over[item.item_id] = None
         if len(self._over) > REMEMBERED:
             del self._over[next(iter(self._over))]
 
-    def _heard_ms(self, item: _Item) -> float:
+    def _heard_ms(self, item: Item) -> float:
         return item.taken * 1000 / self._wire.rate_hz
-
-
-class _Feed:
-    """One sound on its way from the rate of the wire to that of the card.
-
-    Attributes:
-        ended: Nothing more will be added.
-        waiting: Samples of the wire that were not taken yet.
-    """
-
-    def __init__(self, wire_hz: int, device_hz: int) -> None:
-        self.ended = False
-        self._wire_hz = wire_hz
-        self._device_hz = device_hz
-        self._resampler = Resampler(wire_hz, device_hz)
-        self._ahead = AudioFormat(device_hz).samples(AHEAD_MS)
-        self._to_skip = self._resampler.delay_samples
-        self._pieces: deque[Samples] = deque()
-        self._half_sample = b""
-        self._in_hand = np.zeros(0, np.float32)
-        self._added = 0
-        self._handed_out = 0
-        self._drained = False
-
-    @property
-    def taken(self) -> int:
-        """Samples of the wire that were handed to the card, rounded down."""
-        return min(self._added, self._handed_out * self._wire_hz // self._device_hz)
-
-    @property
-    def waiting(self) -> int:
-        return self._added - self.taken
-
-    @property
-    def is_begun(self) -> bool:
-        return self._handed_out > 0
-
-    @property
-    def is_over(self) -> bool:
-        return self._drained and not len(self._in_hand)
-
-    def add(self, pcm: bytes) -> None:
-        pcm = self._half_sample + pcm
-        whole = len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES
-        self._half_sample = pcm[whole:]
-        if whole:
-            self._pieces.append(from_pcm(pcm[:whole]))
-            self._added += whole // SAMPLE_BYTES
-
-    def take(self, samples: int) -> Signal:
-        """Up to so many samples of the card; fewer when it runs dry or ends. Yours to change."""
-        while len(self._in_hand) < samples and self._pieces:
-            short = max(samples, self._ahead) - len(self._in_hand) + self._to_skip
-            self._feed(self._next(max(1, self._resampler.needs(short))))
-        if self.ended and not self._pieces and not self._drained:
-            self._drained = True
-            self._keep(self._resampler.drain())
-        part, self._in_hand = self._in_hand[:samples], self._in_hand[samples:]
-        self._handed_out += len(part)
-        return part
-
-    def _next(self, samples: int) -> Samples:
-        piece = self._pieces.popleft()
-        if len(piece) > samples:
-            self._pieces.appendleft(piece[samples:])
-        return piece[:samples]
-
-    def _feed(self, samples: Samples) -> None:
-        self._keep(self._resampler.feed(samples))
-
-    def _keep(self, made: Signal) -> None:
-        skipped = min(self._to_skip, len(made))
-        self._to_skip -= skipped
-        made = made[skipped:]
-        self._in_hand = np.concatenate((self._in_hand, made)) if len(self._in_hand) else made
-
-
-class _Item(_Feed):
-    """A part of a reply.
-
-    Attributes:
-        started: PlaybackStarted was reported.
-        playing: It had its cushion and did not run dry since.
-        starved: It ran dry, and nothing came since.
-        to_fade_in: Samples of the fade after a gap that are still to be played.
-    """
-
-    def __init__(self, item_id: str, wire_hz: int, device_hz: int) -> None:
-        super().__init__(wire_hz, device_hz)
-        self.item_id = item_id
-        self.started = False
-        self.playing = False
-        self.starved = False
-        self.to_fade_in = 0
 
 
 def _ramp(samples: int) -> Signal:
