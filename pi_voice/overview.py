@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 
+from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action
 from pi_voice.core.device import Device
@@ -18,6 +20,7 @@ from pi_voice.status import Finding, Status
 
 logger = logging.getLogger(__name__)
 
+LOOK_S = 1.0  # between looks while only sound comes, 25 times a second
 AGAIN_S = 600.0  # a loose contact comes and goes; whoever reads the log knows it by then
 
 
@@ -48,9 +51,14 @@ class Overview:
         self._reasons: dict[type, str] = {}
         self._found: frozenset[str] = frozenset()
         self._told_s: dict[str, float] = {}
+        self._looked_s = -inf
 
     def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
         """Take in one step of the daemon."""
+        shown = any(isinstance(action, do.Show) for action in actions)
+        if isinstance(event, ev.MicHeard) and not shown and now_s - self._looked_s < LOOK_S:
+            return
+        self._looked_s = now_s
         if self._began_s is None:
             self._began_s = self._state_s = self._connection_s = now_s
         if isinstance(event, ev.LinkDown | ev.MicLost | ev.SpeakerLost):

@@ -104,6 +104,18 @@ def test_what_only_health_sees_is_told_too() -> None:
     assert [found.name for found in box.overview.status(160.0).findings] == ["silent_microphone"]
 
 
+def test_what_only_health_sees_is_logged_within_a_second_of_sound(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    box = Watched()
+    silence = ev.MicHeard((ev.MicFrame(b"", 0.0, False, SILENT_DB),) * 25)
+    box.post(UP, press(), ev.MicOpened())
+    for half_seconds in range(24):
+        box.now_s = 100.0 + half_seconds / 2
+        box.post(silence)
+    assert [line.split(":")[0] for line in caplog.messages] == ["silent_microphone"]
+
+
 def test_the_state_is_what_the_light_shows() -> None:
     box = Watched()
     shown = Pattern.STARTING

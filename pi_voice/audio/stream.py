@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyaudio
 
@@ -28,8 +28,7 @@ LATENESS = 0.02
 LOST_S = 0.2  # later than any callback that was only delayed: here sound is missing
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One callback of a card: sound it brings, or sound it asks for.
 
     Attributes:
@@ -217,13 +216,13 @@ class Stream:
         self, data: bytes | None, samples: int, times: Mapping[str, float], flags: int
     ) -> tuple[bytes | None, int]:
         """PortAudio's callback; an exception here would strike another thread and end the sound."""
-        self._called_s = time.monotonic()
+        self._called_s = now_s = time.monotonic()
         self._samples += samples
         sound = b""
         callback = self._callback
         if callback is not None:
             try:
-                sound = callback(self._call(data or b"", samples, times, flags))
+                sound = callback(self._call(data or b"", samples, now_s, times, flags))
             except BaseException as error:  # noqa: BLE001 - becomes a fault of the stream
                 self._callback, self._failed = None, error
         if self._hears:
@@ -231,8 +230,9 @@ class Stream:
         # one byte less than asked, and PyAudio ends the stream
         return sound.ljust(samples * self.format.channels * SAMPLE_BYTES, b"\0"), pyaudio.paContinue
 
-    def _call(self, pcm: bytes, samples: int, times: Mapping[str, float], flags: int) -> Call:
-        now_s = time.monotonic()
+    def _call(
+        self, pcm: bytes, samples: int, now_s: float, times: Mapping[str, float], flags: int
+    ) -> Call:
         if self._hears:
             gap = bool(flags & pyaudio.paInputOverflow)
             return Call(pcm, samples, now_s, self._taken_s(samples, now_s, times, gap=gap), gap)
