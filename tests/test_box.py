@@ -166,7 +166,9 @@ def test_no_key_is_in_a_file_a_log_or_the_process_table(tmp_path: Path) -> None:
         process.verb("mute")
         proc = Path(f"/proc/{process.pid}")
         told = (proc / "environ").read_bytes() + (proc / "cmdline").read_bytes()
-        told += process.verb("report").stdout.encode() + process.verb("log").stdout.encode()
+        report = tmp_path / "report.txt"
+        assert process.verb("report", "--offline", "--out", str(report)).returncode == 0
+        told += report.read_bytes() + process.verb("logs").stdout.encode()
         told += process.verb("status", "--json").stdout.encode()
         process.end(signal.SIGTERM)
         files = [path for path in tmp_path.rglob("*") if path.is_file() and path != process.key]
