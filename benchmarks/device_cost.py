@@ -29,8 +29,8 @@ HANDS_FREE = "hands-free"
 CPU = "s per minute"
 UPLINK, DUPLEX = Goal(Of.RATIO, 0.8), Goal(Of.RATIO, 1.0)
 LIMITED_BY = {
-    "uplink": "the speaker, which waits for the reply with 50 callbacks a second, and hands-free "
-    "the detector; the floor has neither",
+    "uplink": "the card's thread, its hop to the loop, and numpy, whose calls after every sleep "
+    "find cold caches; hands-free also the detector; the floor has no numpy and no detector",
     "duplex": "the speaker, whose buffer of 20 ms makes a stop quick: 50 callbacks a second; and "
     "the detector; the floor has neither",
     "listening": "the wake-up of a thread for each batch, and the detector for each 20 ms",
