@@ -53,6 +53,12 @@ remote_unmute = {remote_unmute}
 """
 
 
+@pytest.fixture
+def slim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of the tests is larger than a box may be."""
+    monkeypatch.setattr(box, "rss_mb", lambda: 50.0)
+
+
 class Process:
     """A running box.
 
@@ -268,6 +274,7 @@ async def test_what_is_spent_now_is_kept(tmp_path: Path) -> None:
     assert facts["spent"]["day_s"] == 1.0
 
 
+@pytest.mark.usefixtures("slim")
 async def test_a_look_finds_a_part_that_died() -> None:
     watched = started(Limits(), Memory())
     for watch in watched.daemon.watchers:
@@ -279,6 +286,7 @@ async def test_a_look_finds_a_part_that_died() -> None:
 
 
 @pytest.mark.virtual
+@pytest.mark.usefixtures("slim")
 async def test_a_muted_box_whose_budget_is_spent_opens_nothing_when_it_starts() -> None:
     made = replace(
         settings(Limits(day_min=1)), activation=replace(Settings().activation, mode="voice")
@@ -300,6 +308,7 @@ async def test_a_muted_box_whose_budget_is_spent_opens_nothing_when_it_starts() 
 
 
 @pytest.mark.virtual
+@pytest.mark.usefixtures("slim")
 async def test_an_idle_box_learns_of_a_new_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     made = settings(Limits(hour_min=1))
     spent = Ledger(Caps())
