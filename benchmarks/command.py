@@ -17,6 +17,7 @@ from benchmarks import (
     device_profile,
     device_start,
     growth,
+    link_stall,
     onsets,
     picture,
     readme,
@@ -40,6 +41,7 @@ FIGURES = {
     "growth": growth.measure,
     "cost": transport_cost.measure,
     "interrupt": transport_interrupt.measure,
+    "stall": link_stall.measure,
     "start": transport_start.measure,
 }
 

@@ -79,6 +79,11 @@ class Figure:
         return min(held.items(), key=lambda one: one[1]) if held else None
 
     @property
+    def unmatched(self) -> bool:
+        """No peer can do it; that the floor has no number says nothing about them."""
+        return self.best_peer is None and bool(self.cannot.keys() - {"floor"})
+
+    @property
     def shown(self) -> float:
         """The number of ours that the goal is about; of a ratio, its median."""
         return self._of(self.ours)

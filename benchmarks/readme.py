@@ -53,7 +53,7 @@ def chapter(machine: Mapping[str, Any], figures: Sequence[Figure]) -> Iterator[s
         yield from (f"- {figure.name}: {figure.limited_by}." for figure in missed)
     reasons = {(name, why) for figure in figures for name, why in figure.cannot.items()}
     if reasons:
-        yield "\nWhat a peer has no figure for:\n"
+        yield "\nWhat another has no figure for:\n"
         yield from (f"- {name} {why}." for name, why in sorted(reasons))
 
 
@@ -67,7 +67,7 @@ def _row(figure: Figure) -> str:
         f"{number(figure.shown)} {unit}{of}",
         number(figure.floor_shown) if figure.floor else "",
         number(figure.ratio) if figure.floor else "",
-        f"{number(best[1])} {best[0]}" if best else ("none can" if figure.cannot else ""),
+        f"{number(best[1])} {best[0]}" if best else ("none can" if figure.unmatched else ""),
         str(figure.goal),
         WORDS[figure.met],
     )

@@ -118,7 +118,7 @@ def _peer(figure: Figure) -> str:
     best = figure.best_peer
     if best is not None:
         return f"{number(best[1])} {best[0]}"
-    return "none can" if figure.cannot else ""
+    return "none can" if figure.unmatched else ""
 
 
 def number(value: float) -> str:

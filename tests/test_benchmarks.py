@@ -3,10 +3,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from benchmarks.clients.pace import FRAME_BYTES, Job, frames, mark, noise, numbe
 from benchmarks.contenders import FLOOR, ages
 from benchmarks.device_profile import PART
 from benchmarks.figures import Figure, Goal, Of, p99, percentile
+from benchmarks.link_stall import NOT_WAITED_FOR, BlackHole, judged
 from benchmarks.processes import rounds, service
 from benchmarks.report import as_json, table
 from benchmarks.usage import usage
@@ -122,6 +126,79 @@ async def test_every_round_begins_with_another_one() -> None:
 
     await rounds({name: partial(run, name) for name in "abc"}, 3)
     assert "".join(order) == "abc" + "bca" + "cab"
+
+
+# -- the stalled link
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(4096):
+        writer.write(piece)
+    writer.close()
+
+
+@asynccontextmanager
+async def hole(*, narrow: bool) -> AsyncIterator[BlackHole]:
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server, BlackHole(server.sockets[0].getsockname()[1], narrow=narrow) as made:
+        yield made
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+async def test_a_black_hole_carries_nothing_until_it_is_healed(narrow: bool) -> None:
+    async with hole(narrow=narrow) as made:
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+        writer.write(b"before")
+        assert await reader.readexactly(6) == b"before"
+        assert made.came.is_set()
+        made.stall()
+        writer.write(b"during")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await reader.read(1)
+        made.heal()
+        assert await reader.readexactly(6) == b"during"
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(("narrow", "taken"), [(False, True), (True, False)])
+async def test_only_a_narrow_hole_leaves_what_is_sent_to_its_sender(
+    narrow: bool, taken: bool
+) -> None:
+    async with hole(narrow=narrow) as made:
+        made.stall()
+        with socket.socket() as sender:
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+            sender.connect(("127.0.0.1", made.port))
+            await made.came.wait()
+            sender.setblocking(False)
+            loop = asyncio.get_running_loop()
+            sending = loop.create_task(loop.sock_sendall(sender, bytes(1_000_000)))
+            done, _ = await asyncio.wait([sending], timeout=30 if taken else 0.3)
+            assert bool(done) is taken
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+def test_a_stall_is_judged_from_what_came_after_it() -> None:
+    weights = [(9.0, 20.0), (9.9, 21.0), (11.0, 23.5), (12.0, 22.0), (31.0, 99.0)]
+    said = {"up_s": [1.0, 32.5], "down_s": [5.0, 14.0, 16.0], "rss_mb": weights}
+    stall = judged(said, stalled_s=10.0, healed_s=30.0, ended_s=40.0)
+    assert (stall.noticed_s, stall.again_s, stall.grown_mb) == (4.0, 2.5, 2.5)
+
+
+def test_what_never_happened_after_a_stall_is_as_late_as_the_end() -> None:
+    said = {"up_s": [1.0], "down_s": list[float](), "rss_mb": list[float]()}
+    stall = judged(said, stalled_s=10.0, healed_s=30.0, ended_s=40.0)
+    assert (stall.noticed_s, stall.again_s, stall.grown_mb) == (30.0, 10.0, 0.0)
+
+
+def test_a_floor_that_is_not_waited_for_says_nothing_about_the_peers() -> None:
+    figure = Figure("noticed", "s", [4.0], goal=Goal(Of.MOST, 8.0), cannot=NOT_WAITED_FOR)
+    assert not figure.unmatched
+    assert "none can" not in table({}, [figure])
+    assert "is not waited for" in table({}, [figure])
 
 
 # -- marks
