@@ -10,6 +10,12 @@ from pi_voice import __version__
 
 SHAPE = 1  # grows when a key changes its meaning; new keys may come at any time
 COLUMN = 12  # the words of ours are shorter
+AMOUNTS = (  # what is spent, its limit, its unit, its name, and since when
+    ("hour_s", "hour_limit_s", "s", "", "this hour"),
+    ("day_s", "day_limit_s", "s", "", "today"),
+    ("day_tokens", "day_tokens_limit", "", "tokens", "today"),
+    ("day_money", "day_money_limit", "", "money", "today"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def lines(facts: Mapping[str, object]) -> Iterator[str]:
     if trouble := left.pop("trouble", None):
         yield _row("trouble", _words(trouble))
     if spent := left.pop("spent", None):
-        yield _row("spent", _shown(spent))
+        yield _row("spent", _spent(spent))
     restarts = left.pop("restarts", 0)
     running = _shown(left.pop("uptime_s", 0), "s")
     again = f", started again {restarts} times" if restarts else ""
@@ -170,6 +176,26 @@ def _shown(value: object, unit: str = "") -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_shown(inner) for inner in value) or "none"
     return "none" if value is None else str(value)
+
+
+def _spent(spent: object) -> str:
+    """Each amount with its limit, where there is one; what is not known by name as it is."""
+    if not isinstance(spent, Mapping):
+        return _shown(spent)
+    left = dict(spent)
+    currency = left.pop("currency", "")
+    parts = []
+    for name, limit, unit, word, when in AMOUNTS:
+        if name not in left:
+            continue
+        amount, allowed = left.pop(name), left.pop(limit, 0)
+        if word == "money":
+            word = str(currency or word)
+            if not amount and not allowed:  # nobody knows the prices
+                continue
+        most = f" of {_shown(allowed, unit)}" if allowed else ""
+        parts.append(" ".join(f"{_shown(amount, unit)}{most} {word} {when}".split()))
+    return ", ".join([*parts, *([_shown(left)] if left else [])])
 
 
 def _finding(finding: object) -> str:

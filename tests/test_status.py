@@ -5,8 +5,12 @@ import json
 import pytest
 
 from pi_voice import __version__
+from pi_voice.budget import Caps, Date, Ledger, Spent
+from pi_voice.frames import AudioFormat
+from pi_voice.spending import Spending
 from pi_voice.status import SHAPE, Finding, Status, duration, lines
 
+WIRE = AudioFormat(24_000)
 FULL = Status(
     state="no_network",
     state_s=75,
@@ -36,7 +40,7 @@ def test_a_person_reads_everything_in_a_few_lines() -> None:
         "  connection   failing for 2 h 1 min: example.org has no address",
         "  muted        by the switch at the box",
         "  trouble      no network",
-        "  spent        day 1 min, day tokens 12345, day limit 2 h, money 0.25",
+        "  spent        1 min of 2 h today, 12345 tokens today, money 0.25",
         "  running      1 d 1 h, started again 2 times, version 1.2.3, process 812",
         "  dropped frames 3",
         "  open cards   usb, hdmi",
@@ -54,6 +58,29 @@ def test_a_box_that_is_well_says_little() -> None:
         "  connection   online for 0 s",
         f"  running      0 s, version {__version__}, process 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "0 s of 30 min this hour, 0 s of 2 h today, 48 tokens today"),
+        ({"hour_limit_s": 0.0}, "0 s this hour, 0 s of 2 h today, 48 tokens today"),
+        (
+            {"day_tokens_limit": 900, "day_money": 0.02, "day_money_limit": 2.0},
+            "0 s of 30 min this hour, 0 s of 2 h today, 48 of 900 tokens today, "
+            "0.02 of 2 USD today",
+        ),
+        (
+            {"day_money": 0.02},
+            "0 s of 30 min this hour, 0 s of 2 h today, 48 tokens today, 0.02 USD today",
+        ),
+    ],
+)
+def test_what_was_spent_stands_beside_its_limit(change: dict[str, object], words: str) -> None:
+    ledger = Ledger(Caps(hour_s=1800, day_s=7200), spent=Spent(day_tokens=48))
+    spending = Spending(ledger, WIRE, post=print, keep=print, now=lambda: Date(0, 0))
+    spent = spending.report() | change
+    assert list(lines({"spent": spent}))[3] == f"  spent        {words}"
 
 
 def test_a_program_gets_plain_json_with_the_version_of_its_shape() -> None:
