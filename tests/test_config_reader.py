@@ -116,7 +116,9 @@ ONE_PROBLEM = {
     "must be true or false or text in quotes, e.g. transcription = true",
     "[service]\nspeed = nan": "[service] speed = nan (line 2): must be a number, e.g. speed = 1",
     "[limits]\nday_min = -1": "[limits] day_min = -1 (line 2): "
-    "must be at least 0 min, e.g. day_min = 120",
+    "must be 0–1440 min, e.g. day_min = 120",
+    "[limits]\nhour_min = 1800": "[limits] hour_min = 1800 (line 2): "
+    "must be 0–60 min, e.g. hour_min = 30",
     "[limits.prices.x]\ntext_inn = 1": "[limits.prices.x] unknown key 'text_inn' (line 2); "
     "did you mean 'text_in'?",
     "versoin = 1": "unknown key 'versoin' (line 1); did you mean 'version'?",

@@ -259,11 +259,14 @@ class Limits:
         120.0,
         "Sound sent per turn, 0: no limit; a turn lost on the way is sent twice",
         low=0,
+        high=3600,
         unit="s",
     )
-    session_min: float = setting(30.0, "Sound sent per session, 0: no limit", low=0, unit="min")
-    hour_min: float = setting(30.0, "Sound sent per hour, 0: no limit", low=0, unit="min")
-    day_min: float = setting(120.0, "Sound sent per day, 0: no limit", low=0, unit="min")
+    session_min: float = setting(
+        30.0, "Sound sent per session, 0: no limit", low=0, high=1440, unit="min"
+    )
+    hour_min: float = setting(30.0, "Sound sent per hour, 0: no limit", low=0, high=60, unit="min")
+    day_min: float = setting(120.0, "Sound sent per day, 0: no limit", low=0, high=1440, unit="min")
     day_tokens: int = setting(0, "Tokens used per day, 0: no limit", low=0)
     day_money: float = setting(
         0.0, "Money spent per day, 0: no limit; needs the prices of the model", low=0
