@@ -27,6 +27,7 @@ EFFECT_S = 2.0  # a card that takes longer to close is broken
 LOOKS = 100  # at the status while a wish takes effect: nobody notices 20 ms
 LISTENING, ANSWERING = ("listening", "ending"), ("thinking", "speaking")
 CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+NO_SPEAKER = "no_speaker"  # the name of its finding
 SO_PEERGROUPS = 59  # <asm-generic/socket.h>, which every Raspberry Pi uses; the module lacks it
 GROUPS_BYTES = 1024  # 256 groups; socket.getsockopt takes no more
 
@@ -241,7 +242,7 @@ class Wishes:
     async def _unmute(self) -> tuple[bool, str]:
         now = self._access.status()
         if not now.muted:
-            return True, f"not muted: the microphone is {now.microphone}"
+            return True, f"not muted: the microphone is {_microphone(now)}"
         if now.switched_off:
             return False, "the mute switch at the box is closed; only it can unmute"
         if not self._remote_unmute:
@@ -250,11 +251,13 @@ class Wishes:
                 "remote_unmute = true, then: sudo systemctl restart pi-voice"
             )
         self._wish(Wish.UNMUTE)
-        done = "unmuted: the box hears you again when a turn begins"
-        if await self._becomes(lambda now: not now.muted and now.mute_kept):
-            return True, done
-        if not self._access.status().muted:
-            return True, f"{done}; the disk is slow to keep it"
+        is_kept = await self._becomes(lambda now: not now.muted and now.mute_kept)
+        now = self._access.status()
+        if not now.muted:
+            hears = ": the box hears you again when a turn begins"
+            if now.microphone == "lost":
+                hears = f", but the microphone is {_microphone(now)}"
+            return True, f"unmuted{hears}" + ("" if is_kept else "; the disk is slow to keep it")
         return False, "the box did not unmute; look why: pi-voice logs"
 
     async def _interrupt(self) -> tuple[bool, str]:
@@ -271,6 +274,8 @@ class Wishes:
         if now.trouble:
             why = now.connection_reason or now.trouble.replace("_", " ")
             return False, f"the box cannot say it, because only the service can speak: {why}"
+        if lost := next((found for found in now.findings if found.name == NO_SPEAKER), None):
+            return False, f"the box cannot say it: {lost.text}. {lost.hint}".rstrip(". ")
         if now.turn in LISTENING:
             return False, "somebody talks to the box; try again"
         self._access.ask(Say(text))
@@ -286,6 +291,10 @@ class Wishes:
                 return True
             await asyncio.sleep(EFFECT_S / LOOKS)
         return fact(self._access.status())
+
+
+def _microphone(now: Status) -> str:
+    return f"{now.microphone}: {now.microphone_reason}" if now.microphone_reason else now.microphone
 
 
 def _make_room(path: Path) -> None:

@@ -18,11 +18,12 @@ import pytest
 from pi_voice import control
 from pi_voice.control_wire import REQUEST_BYTES, SOCKET, Answer, Request, Verb
 from pi_voice.core.events import Cue, Event, Wish
-from pi_voice.status import Status
+from pi_voice.status import Finding, Status
 from tests.controlled import ControlledBox, controlled
 from tests.until import until
 
 OWN_GROUP = grp.getgrgid(os.getegid()).gr_name
+NO_SPEAKER = Finding("no_speaker", "the speaker is gone", "Check its cable")
 STRANGER = 65_534  # nobody, on every Linux
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can be somebody else"
@@ -161,6 +162,27 @@ async def test_nothing_is_asked_for_where_nothing_is_muted(
     assert (answer.ok, answer.text) == (True, "not muted: the microphone is open")
 
 
+async def test_a_lost_microphone_is_told_where_nothing_is_muted() -> None:
+    lost = Status("no_microphone", False, "lost", "online", microphone_reason="'usb' not found")
+    assert await StubbornBox(lost).wishes().fulfil(Request(Verb.UNMUTE)) == (
+        True,
+        "not muted: the microphone is lost: 'usb' not found",
+    )
+
+
+async def test_an_unmuted_box_does_not_hear_with_a_lost_microphone() -> None:
+    asked: list[Event] = []
+
+    def status() -> Status:
+        return Status("muted", not asked, "lost" if asked else "closed", "online")
+
+    wishes = control.Wishes(control.Access(asked.append, status), remote_unmute=True)
+    assert await wishes.fulfil(Request(Verb.UNMUTE)) == (
+        True,
+        "unmuted, but the microphone is lost",
+    )
+
+
 async def test_an_interrupt_tells_whether_there_was_something(
     tmp_path: Path, box: ControlledBox
 ) -> None:
@@ -197,6 +219,11 @@ class StubbornBox:
             Verb.SAY,
             Status("no_network", False, "closed", "failing", trouble="no_network"),
             "the box cannot say it, because only the service can speak: no network",
+        ),
+        (
+            Verb.SAY,
+            Status("no_speaker", False, "closed", "online", findings=(NO_SPEAKER,)),
+            "the box cannot say it: the speaker is gone. Check its cable",
         ),
         (
             Verb.SAY,
