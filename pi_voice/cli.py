@@ -83,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_simulate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     said = "let a simulated box live through a day of faults, faster than it passes"
     simulate = verbs.add_parser("simulate", help=said)
-    hours, speed = "simulated time, instead of 24", "at most so many times real time, or max"
+    hours, speed = (
+        "simulated time, instead of 24",
+        "at most so many times real time, instead of as fast as possible (0)",
+    )
     simulate.add_argument("--hours", type=_positive, default=24.0, metavar="H", help=hours)
     simulate.add_argument("--speed", type=_speed, default=math.inf, metavar="X", help=speed)
     dice = "the same seed is the same story"
@@ -135,7 +138,9 @@ def _add_remote(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
     logs = verbs.add_parser("logs", parents=[where], help="the last lines of the box's log")
     logs.add_argument("-n", type=_count, default=50, metavar="N", help="instead of the last 50")
-    logs.add_argument("--last-run", action="store_true", help="of the run that ended abnormally")
+    logs.add_argument(
+        "--last-run", action="store_true", help="of the run that ended by a fault of its own"
+    )
     logs.set_defaults(verb=_logs)
 
 
