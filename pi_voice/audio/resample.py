@@ -167,10 +167,7 @@ def from_pcm(pcm: bytes) -> Samples:
 
 def to_pcm(signal: Signal) -> bytes:
     """Round and saturate."""
-    rounded = np.rint(signal)
-    np.maximum(rounded, -32768, out=rounded)  # np.clip is Python, and a fifth slower
-    np.minimum(rounded, 32767, out=rounded)
-    return rounded.astype("<i2").tobytes()
+    return np.clip(np.rint(signal), -32768, 32767).astype("<i2").tobytes()
 
 
 def to_mono(pcm: bytes, channels: int, channel: int | None) -> bytes:
