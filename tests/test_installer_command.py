@@ -115,7 +115,8 @@ def test_a_dry_run_tells_every_step_and_takes_none(
     before = debian.files()
     assert run(debian, "--dry-run") == 0
     told = capsys.readouterr().out
-    assert told.startswith("This would be done:\n  - install the packages python3-venv")
+    missing = "python3-lgpio, python3-spidev"
+    assert f"This would be done:\n  - install the packages {missing}\n" in told
     assert "  - write /etc/systemd/system/pi-voice.service\n" in told
     assert debian.files() == before
     assert debian.calls == []
@@ -356,8 +357,28 @@ def test_a_person_is_asked_where_there_is_one(
     assert len(questions) == asked
 
 
-def test_without_a_terminal_nothing_is_asked(
-    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "profile"), [((), "hobby-kit"), (("--profile", "kiosk", "--dry-run"), "kiosk")]
+)
+def test_without_a_terminal_nothing_is_asked_and_what_is_assumed_is_told_first(
+    debian: FakeDebian,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    profile: str,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    assert run(debian) == 0
+    assert run(debian, *words) == 0
+    assert capsys.readouterr().out.startswith(
+        f"There is no terminal to ask at: the profile is {profile}, and there is no key. "
+        "Have it otherwise with --unattended FILE.\n"
+    )
+
+
+def test_with_a_configuration_in_place_nothing_is_assumed(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(debian)
+    capsys.readouterr()
+    run(debian, "upgrade", "--no-start")
+    assert "terminal" not in capsys.readouterr().out

@@ -23,7 +23,12 @@ def debian(tmp_path: Path) -> FakeDebian:
 
 @pytest.mark.parametrize("python", [(3, 11), (3, 13)])
 def test_raspberry_pi_os_needs_no_compiler(debian: FakeDebian, python: tuple[int, int]) -> None:
+    debian.packages.clear()
     assert plan.packages(debian.machine, python) == PI_OS
+
+
+def test_what_is_there_is_not_needed_again(debian: FakeDebian) -> None:
+    assert plan.packages(debian.machine, (3, 11)) == ("python3-lgpio", "python3-spidev")
 
 
 def test_a_debian_without_lgpio_gets_a_wheel_of_it(debian: FakeDebian) -> None:

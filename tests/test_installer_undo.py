@@ -49,6 +49,18 @@ def test_a_group_that_somebody_else_joined_stays(debian: FakeDebian) -> None:
     assert debian.accounts["gpio"] == {"pi"}
 
 
+@pytest.mark.parametrize(
+    ("step", "made"),
+    [
+        (NoAccount(True, ("pi-voice", "gpio")), "the user pi-voice and the groups pi-voice, gpio"),
+        (NoAccount(True, ()), "the user pi-voice"),
+        (NoAccount(False, ("spi",)), "the group spi"),
+    ],
+)
+def test_users_and_groups_are_told_apart(step: NoAccount, made: str) -> None:
+    assert str(step) == f"remove what was made for the service: {made}"
+
+
 def test_an_account_that_was_there_before_stays(debian: FakeDebian) -> None:
     debian.accounts["pi-voice"] = {"pi-voice"}
     assert NoAccount(False, ()).is_done(debian.machine)

@@ -47,7 +47,8 @@ def test_the_example_of_answers_is_valid_as_it_is_and_uncommented(tmp_path: Path
         ("profil = 'kiosk'", "unknown key 'profil'; there are profile, key_file, start and"),
         ("profile = 'bar'", "no profile 'bar'; there are hobby-kit, smart-speaker, kiosk"),
         ("start = 'yes'", "start = 'yes' is of the wrong kind"),
-        ("key_file = 'nowhere'", "the file of the key cannot be read"),
+        ("key_file = 'nowhere'", "nowhere, cannot be read: there is none"),
+        ("key_file = '.'", "cannot be read: is a directory"),
         ("start =", "cannot be used"),
     ],
 )
@@ -56,6 +57,13 @@ def test_a_wrong_answer_is_one_sentence(tmp_path: Path, text: str, told: str) ->
         answers(tmp_path, f"{text}\n")
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_missing_file_of_answers_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "answers.toml"
+    with pytest.raises(InstallError) as caught:
+        wishes.read(path)
+    assert str(caught.value) == f"the file of answers, {path}, cannot be read: there is none"
 
 
 def test_an_answer_replaces_a_value_and_leaves_the_rest_of_the_file() -> None:

@@ -141,9 +141,12 @@ def _wishes(options: argparse.Namespace, machine: Machine) -> Wishes:
     said = wishes.read(options.unattended) if options.unattended else Wishes()
     said = replace(said, profile=options.profile or said.profile, person=wishes.person())
     is_new = not machine.exists(f"{ETC}/config.toml")
-    if is_new and not options.unattended and not options.dry_run and wishes.somebody_is_there():
-        return wishes.asked(said)
-    return said
+    if options.unattended or not is_new:
+        return said
+    if not wishes.somebody_is_there():
+        sys.stdout.write(f"{wishes.assumed(said)}.\n")
+        return said
+    return said if options.dry_run else wishes.asked(said)
 
 
 def _start(said: Wishes, options: argparse.Namespace, machine: Machine) -> Start:

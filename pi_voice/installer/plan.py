@@ -43,7 +43,7 @@ LGPIO_WHEELS_UNTIL = (3, 12)  # for a newer Python it is built
 
 
 def packages(machine: Machine, python: tuple[int, int]) -> tuple[str, ...]:
-    """What this machine needs of its distribution."""
+    """What this machine needs of its distribution and has not got."""
     offered = tuple(
         name
         for name in WHERE_OFFERED
@@ -54,7 +54,8 @@ def packages(machine: Machine, python: tuple[int, int]) -> tuple[str, ...]:
         built = (*COMPILER, "swig")
     if machine.ask("dpkg", "--print-architecture")[1].strip() == NO_WHEELS:
         built = ("python3-numpy", *COMPILER, *built)
-    return tuple(dict.fromkeys((*ALWAYS, *offered, *built)))
+    needed = dict.fromkeys((*ALWAYS, *offered, *built))
+    return tuple(name for name in needed if not has_package(machine, name))
 
 
 def installation(

@@ -69,8 +69,10 @@ class NoAccount:
     groups: tuple[str, ...]
 
     def __str__(self) -> str:
-        names = ", ".join([*([f"user {USER}"] if self.user else []), *self.groups])
-        return f"remove the accounts that were made: {names}"
+        kind = "group" if len(self.groups) == 1 else "groups"
+        groups = [f"the {kind} {', '.join(self.groups)}"] if self.groups else []
+        made = [*([f"the user {USER}"] if self.user else []), *groups]
+        return f"remove what was made for the service: {' and '.join(made)}"
 
     def is_done(self, machine: Machine) -> bool:
         user = self.user and machine.holds("getent", "passwd", USER)

@@ -48,8 +48,8 @@ def read(path: Path) -> Wishes:
         InstallError: It cannot be read, or holds what is not known.
     """
     try:
-        said = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        said = tomllib.loads(_text(path, "the file of answers"))
+    except tomllib.TOMLDecodeError as error:
         raise InstallError(f"{path} cannot be used: {error}") from error
     if unknown := sorted(said.keys() - set(KNOWN)):
         raise InstallError(
@@ -69,10 +69,19 @@ def read(path: Path) -> Wishes:
 
 
 def _key(path: Path) -> str:
+    return _text(path, "the file of the key").strip()
+
+
+def _text(path: Path, what: str) -> str:
     try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InstallError(f"the file of the key cannot be read: {error}") from error
+        return path.read_text()
+    except FileNotFoundError:
+        fact = "there is none"
+    except UnicodeDecodeError:
+        fact = "it is no text"
+    except OSError as error:
+        fact = str(error.strerror).lower()
+    raise InstallError(f"{what}, {path}, cannot be read: {fact}")
 
 
 def _leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
@@ -99,6 +108,15 @@ def asked(
         question = "Key of your realtime service (not shown; Enter: none yet, be a parrot): "
         wishes = replace(wishes, key=ask_secretly(question).strip() or None)
     return wishes
+
+
+def assumed(wishes: Wishes) -> str:
+    """What a new box becomes where nobody is asked, and how to have it otherwise."""
+    profile = wishes.profile or PROFILES[0]
+    return (
+        f"There is no terminal to ask at: the profile is {profile}, and there is no key. "
+        "Have it otherwise with --unattended FILE"
+    )
 
 
 def somebody_is_there() -> bool:
