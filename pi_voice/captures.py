@@ -83,18 +83,21 @@ def report(seen: Seen, ours: frozenset[int]) -> Iterator[str]:
         seen: By `look`.
         ours: The processes of the box.
     """
+    is_root = os.geteuid() == 0
     held = seen.held_by(ours)
     for capture in held:
         yield f"{_who(capture)} of the box holds a capture handle of {capture.device}."
     if not held and seen.is_sure_of(ours):
         yield f"No process of the box holds a capture handle ({_pids(ours)})."
     elif not held:
-        yield f"Nobody can say who captures ({_pids(ours)} cannot be seen); look with sudo."
+        fix = "even root may not look here" if is_root else "look with sudo"
+        yield f"Nobody can say who captures ({_pids(ours)} cannot be seen); {fix}."
     for capture in seen.captures:
         if capture not in held:
             yield f"{_who(capture)}, another program, captures from {capture.device}."
     if seen.hidden and not seen.kernel_tells:
-        yield f"Processes that could not be looked into: {len(seen.hidden)}; root sees most."
+        more = "" if is_root else "; root sees most"
+        yield f"Processes that could not be looked into: {len(seen.hidden)}{more}."
 
 
 def _who(capture: Capture) -> str:

@@ -116,15 +116,23 @@ def hide(kernel: Kernel, monkeypatch: pytest.MonkeyPatch, *pids: int) -> None:
     monkeypatch.setattr(os, "listdir", listdir)
 
 
+@pytest.mark.parametrize(
+    ("uid", "fix", "more"),
+    [
+        (1000, "look with sudo", "; root sees most"),
+        (0, "even root may not look here", ""),
+    ],
+)
 def test_what_could_not_be_seen_is_no_proof(
-    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, uid: int, fix: str, more: str
 ) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
     hide(kernel, monkeypatch, BOX, 1)
     seen = look(kernel.proc)
     assert not seen.is_sure_of(frozenset({BOX}))
     assert list(report(seen, frozenset({BOX}))) == [
-        "Nobody can say who captures (process 812 cannot be seen); look with sudo.",
-        "Processes that could not be looked into: 2; root sees most.",
+        f"Nobody can say who captures (process 812 cannot be seen); {fix}.",
+        f"Processes that could not be looked into: 2{more}.",
     ]
 
 
