@@ -19,7 +19,11 @@ from pi_voice.errors import EXIT_FAULT, EXIT_FORBIDDEN, EXIT_UNAVAILABLE, PiVoic
 
 ANSWER_S = 10.0  # longer than the box waits for a card that is slow to close
 ANSWER_BYTES = 2**21  # 200 lines of 1,000 characters, of up to 6 bytes each
-START = "Start it: sudo systemctl start pi-voice"
+START = "sudo systemctl start pi-voice"
+ALL_WELL = (
+    "No run ended by a fault of its own. A power cut or kill -9 leaves no last lines here; "
+    "what systemd kept: journalctl -u pi-voice"
+)
 JOURNAL = "Look why: journalctl -u pi-voice"
 
 
@@ -47,11 +51,13 @@ class Box:
         runtime: [device] runtime_dir.
         state: [device] state_dir.
         group: [control] group.
+        start: The command that starts it.
     """
 
     runtime: Path = Path("/run/pi-voice")
     state: Path = Path("/var/lib/pi-voice")
     group: str = "pi-voice"
+    start: str = START
 
     @classmethod
     def configured(cls, config: Path, *, required: bool) -> Box:
@@ -71,15 +77,17 @@ class Box:
                 fact = getattr(error, "strerror", None) or error
                 raise UsageError(f"{config}: {fact}; name the right one with --config") from error
             return cls()
+        start = f"pi-voice run --config {config}" if required else START
         try:
             device, control = tables.get("device", {}), tables.get("control", {})
             return cls(
                 Path(device.get("runtime_dir", cls().runtime)),
                 Path(device.get("state_dir", cls().state)),
                 str(control.get("group", cls().group)),
+                start,
             )
         except (AttributeError, TypeError):  # not what the schema says
-            return cls()
+            return cls(start=start)
 
     def ask(self, request: Request) -> tuple[Answer, int]:
         """Ask, and wait for the answer.
@@ -105,10 +113,11 @@ class Box:
         return answer, pid
 
     def _sentence(self, path: Path, error: OSError) -> PiVoiceError:
+        start = f"Start it: {self.start}"
         if isinstance(error, FileNotFoundError):
-            return NotRunningError(f"there is no {path}: the service does not run. {START}")
+            return NotRunningError(f"there is no {path}: the service does not run. {start}")
         if isinstance(error, ConnectionRefusedError):
-            return NotRunningError(f"nobody answers at {path}: the service has ended. {START}")
+            return NotRunningError(f"nobody answers at {path}: the service has ended. {start}")
         if isinstance(error, PermissionError):
             return ForbiddenError(
                 f"you may not use {path}. Join the group {self.group} and log in again: "
@@ -148,10 +157,10 @@ def mute(box: Box, *, verify: bool) -> int:
 
 
 def show_logs(box: Box, *, count: int, last_run: bool) -> int:
-    """Print the last lines of the log, or of the run that ended abnormally."""
+    """Print the last lines of the log, or of the run that ended by a fault of its own."""
     lines = _last_run(box) if last_run else box.ask(Request(Verb.LOGS))[0].lines
     if last_run and not lines:
-        _print(["No run ended abnormally."])
+        _print([ALL_WELL])
     _print(lines[-count:])
     return 0
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -120,9 +120,8 @@ async def test_the_last_lines_of_the_log_are_shown(tmp_path: Path) -> None:
 
 
 async def test_the_log_of_a_crash_is_shown_without_the_service(tmp_path: Path) -> None:
-    assert await pi_voice(tmp_path, "logs", "--last-run") == Said(
-        0, "No run ended abnormally.\n", ""
-    )
+    none = await pi_voice(tmp_path, "logs", "--last-run")
+    assert (none.code, none.out) == (0, f"{remote.ALL_WELL}\n")
     (tmp_path / LAST_RUN).write_text("it\nbroke\n")
     assert await pi_voice(tmp_path, "logs", "--last-run") == Said(0, "it\nbroke\n", "")
 
@@ -160,8 +159,14 @@ def test_a_service_that_does_not_run_is_one_sentence(
     assert typed(tmp_path, *words) == 69
     assert capsys.readouterr().err == (
         f"pi-voice: there is no {tmp_path / SOCKET}: the service does not run. "
-        "Start it: sudo systemctl start pi-voice\n"
+        f"Start it: pi-voice run --config {tmp_path / 'config.toml'}\n"
     )
+
+
+def test_a_service_of_the_system_is_started_by_systemd(tmp_path: Path) -> None:
+    box = replace(Box.configured(config(tmp_path), required=False), runtime=tmp_path)
+    with pytest.raises(remote.NotRunningError, match="Start it: sudo systemctl start pi-voice$"):
+        remote.show_status(box, as_json=False)
 
 
 def test_a_socket_that_a_dead_service_left_is_one_sentence(
