@@ -114,6 +114,8 @@ ONE_PROBLEM = {
     "must be a list in brackets of text in quotes, e.g. token_command = []",
     "[service]\ntranscription = 3": "[service] transcription = 3 (line 2): "
     "must be true or false or text in quotes, e.g. transcription = true",
+    "[service]\nvoice = 3": "[service] voice = 3 (line 2): "
+    'must be text in quotes or "default", e.g. voice = "default"',
     "[service]\nspeed = nan": "[service] speed = nan (line 2): must be a number, e.g. speed = 1",
     "[limits]\nday_min = -1": "[limits] day_min = -1 (line 2): "
     "must be 0–1440 min, e.g. day_min = 120",
@@ -133,6 +135,8 @@ ONE_PROBLEM = {
     "or begin again from the config.toml that came with it",
     "a = 1\na = 2": "cannot overwrite a value (line 2 column 6); "
     "write every key and every table once",
+    "[button]\n[audio]\n[button]": "the table [button] stands twice (line 3 column 8); join them",
+    "[a.'b c']\n[a.'b c']": 'the table [a."b c"] stands twice (line 2 column 9); join them',
     "name = kitchen": 'invalid value (line 1 column 8); text needs quotes, e.g. name = "kitchen"',
     "a = " + "9" * 5000: "a number has too many digits; shorten it",
     "a = " + "[" * 5000: "too many brackets inside each other; remove some",

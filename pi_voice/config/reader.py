@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 import tomllib
@@ -19,6 +20,7 @@ from pi_voice.config.toml_text import KeyPath, key_text, line_numbers, value_tex
 from pi_voice.errors import ConfigError
 
 KEY_LIKE = re.compile(r"\b[se]k[-_][\w-]+")  # a key in the wrong place must not reach a log
+DECLARED = re.compile(r"Cannot declare (\(.+\)) twice")  # tomllib's words, a tuple of Python's
 SHOWN = 60  # letters of a wrong value that a person needs to find it again
 
 
@@ -67,12 +69,15 @@ def _syntax(message: str) -> str:
     fact, _, place = message.rstrip(")").rpartition(" (at ")
     if not fact:  # Python's own limit on digits
         return "a number has too many digits; shorten it"
+    place = place.replace(", ", " ")
+    if twice := DECLARED.fullmatch(fact):
+        return f"the table {title(ast.literal_eval(twice[1]))} stands twice ({place}); join them"
     fix = (
         "write every key and every table once"
-        if re.search("overwrite|twice|mutate|redefine", message)
+        if re.search("overwrite|mutate|redefine", message)
         else 'text needs quotes, e.g. name = "kitchen"'
     )
-    return f"{_lower(fact)} ({place.replace(', ', ' ')}); {fix}"
+    return f"{_lower(fact)} ({place}); {fix}"
 
 
 def _lower(sentence: str | None) -> str:
@@ -202,7 +207,8 @@ class _Reader:
             return convert(kind, raw, rule)
         except UnfitError as wrong:
             key = key_text(path[-1])
-            example = default if rule.example is None else rule.example
+            usual = rule.none if default is None else default
+            example = usual if rule.example is None else rule.example
             fix = f"; {wrong.fix}" if wrong.fix else f", e.g. {key} = {value_text(example)}"
             shown = "…" if kind is Secret else _shown(raw)
             self._report(path, f"{key} = {shown}", f"{wrong.fact}{fix}")
