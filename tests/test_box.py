@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -111,7 +112,8 @@ class Process:
 
     def start(self) -> None:
         run = [sys.executable, "-m", "pi_voice.cli", "run", "--config", str(self.config)]
-        with self.log.open("ab") as log:
+        heard = Path(os.devnull) if self._through else self.log  # journald has a disk of its own
+        with heard.open("ab") as log:
             self._process = subprocess.Popen([*self._through, *run], stderr=log)
         deadline_s = time.monotonic() + PATIENCE_S
         while self.status().get("connection") != "online":
