@@ -7,12 +7,17 @@ import json
 from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import settings
 
 from pi_voice.sim.clock import VirtualLoop
 from pi_voice.sim.network import Network
 from pi_voice.transport import calls, dialog
 from pi_voice.transport.dialog import Send
 from tests.wire_truth import check_client_event
+
+# A busy machine is no fault, and every run tries the same.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
