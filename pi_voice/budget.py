@@ -144,6 +144,8 @@ class Ledger:
         without a clock of its own starts in the past.
         """
         last, left = self._date, self._left
+        if date == last:
+            return
         if date.hour > last.hour and date.hour != left.hour:
             self.spent.hour_s = 0.0
         if date.day > last.day and date.day != left.day:

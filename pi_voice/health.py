@@ -13,7 +13,6 @@ from pi_voice.core.events import Event
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import FRAME_MS
 
-SILENT_DB = -96.0  # true zeros; the quietest room and the cheapest card are louder
 SILENT_S = 10.0
 # The microphone and the speaker restart a stream by themselves within 10 s and say so; whoever
 # says nothing for longer has died without a word.
@@ -150,8 +149,8 @@ class Health:
         if self._heard_s is not None:
             self._heard_s = now_s
         for frame in event.frames:
-            silent = frame.level_db <= SILENT_DB
-            self._silent_ms = self._silent_ms + FRAME_MS if silent else 0.0
+            # true zeros; the quietest room and the cheapest card are louder
+            self._silent_ms = 0.0 if any(frame.pcm) else self._silent_ms + FRAME_MS
 
 
 _BUSY = (Pattern.OPENING, Pattern.LISTENING, Pattern.THINKING, Pattern.SPEAKING)

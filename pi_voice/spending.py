@@ -13,7 +13,10 @@ from pi_voice.core.actions import Action, Pattern
 from pi_voice.core.events import BudgetChanged, Cue, Event, LinkUp, Used, Wish
 from pi_voice.frames import AudioFormat
 
+SOUND = (do.SendAudio, do.SendTurn)
+TURN = (do.CommitTurn, do.DiscardTurn)
 OPEN = do.GateLink(muted=False)
+REST = do.Show(Pattern.IDLE)
 
 
 def today() -> Date:
@@ -31,7 +34,7 @@ class Spending:
         wire: AudioFormat,
         *,
         post: Callable[[Event], None],
-        keep: Callable[[Mapping[str, Any]], None],
+        keep: Callable[[Callable[[], Mapping[str, Any]]], None],
         now: Callable[[], Date] = today,
     ) -> None:
         """Begin with what the ledger holds.
@@ -40,7 +43,7 @@ class Spending:
             ledger: With the counters of the last run.
             wire: The rate of what is sent.
             post: Tells the daemon.
-            keep: Takes the counters whenever they changed; returns at once.
+            keep: Told whenever the counters changed, and where to read them; returns at once.
             now: The wall clock.
         """
         self._ledger = ledger
@@ -70,8 +73,8 @@ class Spending:
         """Take in one step of the daemon."""
         if self._count(event, actions):
             self.look()
-        is_quiet = do.Show(Pattern.IDLE) in actions  # a muted box may still be answering
-        if is_quiet and self._ledger.session_is_full:
+        # a muted box may still be answering
+        if self._ledger.session_is_full and REST in actions:
             self._ledger.session_began()
             self._post(Cue(Wish.HANG_UP, now_s))
 
@@ -89,13 +92,13 @@ class Spending:
             self._ledger.used(event, self._now())
         has_sent = has_turned = False
         for action in actions:
-            if isinstance(action, do.SendAudio | do.SendTurn):
+            if isinstance(action, SOUND):
                 self._ledger.sent(self._wire.duration_ms(len(action.pcm)) / 1000, self._now())
                 has_sent = True
-            elif isinstance(action, do.CommitTurn | do.DiscardTurn) or action == OPEN:
+            elif isinstance(action, TURN) or action == OPEN:
                 self._ledger.turn_began()
                 has_turned = True
         if has_sent or isinstance(event, Used):
-            self._keep(self._ledger.kept())
+            self._keep(self._ledger.kept)
             return True
         return has_turned

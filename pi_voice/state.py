@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -125,6 +125,7 @@ class Memory:
         self.is_kept = True
         self._file = file
         self._facts: Facts = facts
+        self._counters: Callable[[], Mapping[str, Any]] | None = None
         self._urgent = self._lazy = False
         self._asked = self._answered = 0
         self._changed = asyncio.Event()
@@ -141,7 +142,7 @@ class Memory:
         if self._file and (self._urgent or self._lazy):
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await asyncio.to_thread(self._file.save, dict(self._facts))
+                    await asyncio.to_thread(self._file.save, self._now())
 
     def remember(self, muted: bool) -> None:
         """Keep it as soon as the disk can; Remembered follows."""
@@ -150,11 +151,12 @@ class Memory:
         self._asked += 1
         self._changed.set()
 
-    def note_spent(self, spent: Mapping[str, Any]) -> None:
-        """Keep the counters some time soon."""
-        self._facts["spent"] = dict(spent)
-        self._lazy = True
-        self._changed.set()
+    def note_spent(self, counters: Callable[[], Mapping[str, Any]]) -> None:
+        """Keep the counters some time soon; they are read when they are written."""
+        self._counters = counters
+        if not self._lazy:  # else it is about to happen: sound comes 25 times a second
+            self._lazy = True
+            self._changed.set()
 
     async def events(self) -> AsyncIterator[Remembered]:
         """Write whenever there is something to keep, and answer each `remember`."""
@@ -181,11 +183,14 @@ class Memory:
                     await self._changed.wait()
                     self._changed.clear()
 
+    def _now(self) -> Facts:
+        return self._facts | ({"spent": dict(self._counters())} if self._counters else {})
+
     async def _save(self) -> bool:
         if self._file is None:
             return True
         try:
-            await asyncio.to_thread(self._file.save, dict(self._facts))
+            await asyncio.to_thread(self._file.save, self._now())
         except OSError as error:
             if self.is_kept:
                 logger.warning(

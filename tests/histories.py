@@ -18,7 +18,7 @@ REFUSED = ev.LinkDown(LinkFault.REFUSED, "the key")
 
 
 def frame(at_s: float, *, speech: bool = True, pcm: bytes = FRAME) -> ev.MicFrame:
-    return ev.MicFrame(pcm, at_s, speech, -20.0)
+    return ev.MicFrame(pcm, at_s, speech)
 
 
 def heard(from_s: float, frames: int = 1, *, speech: bool = True) -> ev.MicHeard:

@@ -11,7 +11,6 @@ from pi_voice.health import (
     DEAF_S,
     DUMB_S,
     HUGE_MB,
-    SILENT_DB,
     SILENT_MICROPHONE,
     Health,
     UnwellError,
@@ -19,10 +18,11 @@ from pi_voice.health import (
 
 PLAY = do.Play("i1", b"")
 HEARD = ev.MicHeard(())
+SILENCE, ROOM = bytes(960), bytes(958) + b"\1\0"
 
 
-def heard(frames: int = 2, level_db: float = -60.0) -> ev.MicHeard:
-    return ev.MicHeard((ev.MicFrame(b"", 0.0, False, level_db),) * frames)
+def heard(frames: int = 2, pcm: bytes = ROOM) -> ev.MicHeard:
+    return ev.MicHeard((ev.MicFrame(pcm, 0.0, False),) * frames)
 
 
 def see(health: Health, event: Event, now_s: float, *actions: Action) -> None:
@@ -93,12 +93,12 @@ def test_a_box_that_grew_out_of_all_bounds_starts_afresh_at_once() -> None:
 def test_true_silence_is_found_after_ten_seconds_and_forgotten_with_the_first_sound() -> None:
     health = Health()
     see(health, ev.MicOpened(), 0.0)
-    see(health, heard(499, SILENT_DB), 9.98)
+    see(health, heard(499, SILENCE), 9.98)
     assert health.findings() == []
-    see(health, heard(1, SILENT_DB), 10.0)
+    see(health, heard(1, SILENCE), 10.0)
     assert health.findings() == [SILENT_MICROPHONE]
     beat(health, 10.0)
-    see(health, heard(1, -80.0), 10.02)
+    see(health, heard(1, ROOM), 10.02)
     assert health.findings() == []
 
 
@@ -107,11 +107,11 @@ def test_true_silence_adds_up_over_short_presses() -> None:
     for press in range(5):
         see(health, ev.MicOpened(), press * 5.0)
         assert health.findings() == []
-        see(health, heard(100, SILENT_DB), press * 5.0 + 2)
+        see(health, heard(100, SILENCE), press * 5.0 + 2)
         see(health, ev.MicClosed(), press * 5.0 + 2)
     assert health.findings() == [SILENT_MICROPHONE]
     see(health, ev.MicOpened(), 30.0)
-    see(health, heard(1, -80.0), 30.1)
+    see(health, heard(1, ROOM), 30.1)
     assert health.findings() == []
 
 
@@ -193,8 +193,8 @@ def test_one_sound_ends_the_silence() -> None:
     health = Health()
     see(health, ev.MicOpened(), 0.0)
     for at_s in (9.0, 18.0):
-        see(health, heard(450, SILENT_DB), at_s)
-        see(health, heard(1, -60.0), at_s)
+        see(health, heard(450, SILENCE), at_s)
+        see(health, heard(1, ROOM), at_s)
     assert health.findings() == []
 
 

@@ -11,7 +11,7 @@ from pi_voice.core.activation import PushToTalk
 from pi_voice.core.buttons import Bindings
 from pi_voice.core.device import Device
 from pi_voice.core.events import Cue, Event, Wish
-from pi_voice.health import SILENT_DB, Health
+from pi_voice.health import Health
 from pi_voice.overview import AGAIN_S, Overview
 from tests.histories import DOWN, REFUSED, UP, press
 
@@ -99,7 +99,7 @@ def test_a_closed_switch_is_told() -> None:
 
 def test_what_only_health_sees_is_told_too() -> None:
     box = Watched()
-    silence = ev.MicHeard((ev.MicFrame(b"", 0.0, False, SILENT_DB),) * 500)
+    silence = ev.MicHeard((ev.MicFrame(bytes(960), 0.0, False),) * 500)
     box.post(UP, press(), ev.MicOpened(), silence)
     assert [found.name for found in box.overview.status(160.0).findings] == ["silent_microphone"]
 
@@ -108,7 +108,7 @@ def test_what_only_health_sees_is_logged_within_a_second_of_sound(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     box = Watched()
-    silence = ev.MicHeard((ev.MicFrame(b"", 0.0, False, SILENT_DB),) * 25)
+    silence = ev.MicHeard((ev.MicFrame(bytes(960), 0.0, False),) * 25)
     box.post(UP, press(), ev.MicOpened())
     for half_seconds in range(24):
         box.now_s = 100.0 + half_seconds / 2

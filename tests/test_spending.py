@@ -27,7 +27,11 @@ class Desk:
         self.date = Date(10, 1)
         ledger = Ledger(Caps(**caps))  # type: ignore[arg-type]  # day_tokens is an int
         self.spending = Spending(
-            ledger, WIRE, post=self.posted.append, keep=self.kept.append, now=lambda: self.date
+            ledger,
+            WIRE,
+            post=self.posted.append,
+            keep=lambda counters: self.kept.append(counters()),
+            now=lambda: self.date,
         )
 
     def see(self, *actions: Action, event: Event = HEARD) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from pi_voice.audio.resample import Resampler, to_mono
-from pi_voice.audio.vad import level_db
 from pi_voice.core.events import MicFrame, MicHeard
 from pi_voice.frames import DETECTOR, FRAME_MS, SAMPLE_BYTES, AudioBatch, AudioFormat
 from pi_voice.ports import SpeechDetector
@@ -186,7 +185,7 @@ class FrontEnd:
         pcm = self._wire_pcm[: self._frame_bytes]
         self._wire_pcm = self._wire_pcm[self._frame_bytes :]
         self._given += len(pcm) // SAMPLE_BYTES
-        return MicFrame(pcm, at_s, self._speech, level_db(pcm))
+        return MicFrame(pcm, at_s, self._speech)
 
 
 def _ignore(_: bool) -> None:

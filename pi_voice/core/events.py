@@ -16,13 +16,11 @@ class MicFrame:
         pcm: Mono samples at the rate of the wire.
         at_s: When the first sample was taken.
         speech: Somebody is talking (the detector's gate is open).
-        level_db: Loudness, in dB below full scale (0 is the loudest, silence is -96).
     """
 
     pcm: bytes
     at_s: float
     speech: bool
-    level_db: float
 
 
 @dataclass(frozen=True, slots=True)
