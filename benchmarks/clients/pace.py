@@ -21,6 +21,7 @@ FRAME_MS = 20
 DELTA_MS = 200  # of audio in one event of a reply, as the real service sends it
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 MARK_DIGITS = 4  # in as many samples, each far below what is heard
+DIGITS = [array("h", [digit]).tobytes() for digit in range(16)]
 WORDS = "Tell me all that you know about the sea."  # 40 letters make 2.4 s of sound
 WARM_UP_S = 0.3  # buffers are allocated, the reply has begun
 SETTLE_S = 1.0  # after the last frame nothing is left to do
@@ -35,10 +36,8 @@ def noise(duration_ms: int) -> bytes:
 
 def mark(frame: bytes, number: int) -> bytes:
     """A frame that can be told from others, as quiet as before; numbers come again after 65536."""
-    return (
-        array("h", ((number >> 4 * at) & 15 for at in range(MARK_DIGITS))).tobytes()
-        + frame[2 * MARK_DIGITS :]
-    )
+    digits = [DIGITS[number >> 4 * at & 15] for at in range(MARK_DIGITS)]
+    return b"".join((*digits, frame[2 * MARK_DIGITS :]))
 
 
 def number_of(pcm: bytes) -> int:

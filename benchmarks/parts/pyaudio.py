@@ -1,7 +1,9 @@
 """A sound card of 24 kHz that keeps time, in place of the library of this name.
 
 The microphone hears a quiet room whose frames are numbered, or a recording; the speaker tells
-when sound begins and when it ends. Its callbacks come from a thread, as those of PortAudio do.
+when sound begins and when it ends. Its callbacks come from a thread, as those of PortAudio do: from
+one for both ends, which run on one clock as those of a real card do. So both together wake up as
+often as the microphone of the floor.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.clients.pace import FRAME_BYTES, mark, noise, number_of
+from benchmarks.clients.pace import FRAME_BYTES, FRAME_MS, mark, noise, number_of
 from benchmarks.parts.notes import note
 
 paInt16 = 8
@@ -24,6 +26,7 @@ paInvalidChannelCount = -9998
 
 RATE_HZ = 24_000
 BYTES_PER_S = RATE_HZ * 2
+FRAME_S = FRAME_MS / 1000
 INFO = {
     "index": 0,
     "name": "paced card",
@@ -80,18 +83,73 @@ class PyAudio:
         return Microphone(wanted) if wanted.get("input") else Speaker(wanted)
 
 
+class Clock:
+    """Calls the ends that run, at their time; the second begins with a frame of the first."""
+
+    def __init__(self) -> None:
+        self._running: list[Stream] = []
+        self._turns = threading.RLock()  # whoever ends a stream waits for its callback
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._begin_s = 0.0
+        self._ticks = False  # its thread lives
+
+    def start(self, stream: Stream) -> None:
+        with self._turns:
+            now_s = time.monotonic()
+            if not self._running:
+                self._begin_s = now_s
+            if not self._ticks:
+                self._ticks = True
+                threading.Thread(target=self._run, name="card", daemon=True).start()
+            frames = -(-(now_s - self._begin_s) // FRAME_S)
+            stream.begin(self._begin_s + frames * FRAME_S)
+            self._running.append(stream)
+            if self._bell.locked():
+                self._bell.release()
+
+    def stop(self, stream: Stream) -> None:
+        with self._turns:
+            if stream in self._running:
+                self._running.remove(stream)
+
+    def _run(self) -> None:
+        while True:
+            with self._turns:
+                if not self._running:
+                    self._ticks = False
+                    return
+                due_s = min(stream.due_s for stream in self._running)
+            self._bell.acquire(timeout=max(0.0, due_s - time.monotonic()))
+            with self._turns:
+                for stream in list(self._running):
+                    if stream.due_s <= time.monotonic() and stream in self._running:
+                        stream.turn()
+
+
+CLOCK = Clock()
+
+
 class Stream:
-    """An open end of the card."""
+    """An open end of the card.
+
+    Attributes:
+        due_s: When its next buffer is full, or wanted.
+    """
 
     def __init__(self, wanted: dict[str, Any]) -> None:
+        self.due_s = 0.0
         self._callback: Callable[..., tuple[bytes, int]] = wanted["stream_callback"]
         self._samples: int = wanted["frames_per_buffer"]
         self._runs = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start_stream(self) -> None:
         self._runs = True
-        self._thread.start()
+        CLOCK.start(self)
+
+    def stop_stream(self) -> None:
+        self._runs = False
+        CLOCK.stop(self)
 
     def is_active(self) -> bool:
         return self._runs
@@ -100,20 +158,16 @@ class Stream:
         return self._samples / RATE_HZ
 
     def close(self) -> None:
-        self._runs = False
-        if self._thread.is_alive():
-            self._thread.join()
+        self.stop_stream()
 
-    def _run(self) -> None:
-        begin_s, done = time.monotonic(), 0
-        self._begin(begin_s)
-        while self._runs:
-            done += self._samples
-            time.sleep(max(0.0, begin_s + done / RATE_HZ - time.monotonic()))
-            self._pass(begin_s + done / RATE_HZ)
+    def begin(self, begin_s: float) -> None:
+        """Sound flows from then on."""
+        self.due_s = begin_s + self._samples / RATE_HZ
 
-    def _begin(self, begin_s: float) -> None:
-        """Sound flows from now on."""
+    def turn(self) -> None:
+        """One buffer, and when the next is due."""
+        self._pass(self.due_s)
+        self.due_s += self._samples / RATE_HZ
 
     def _pass(self, due_s: float) -> None:
         """One buffer."""
@@ -126,7 +180,8 @@ class Microphone(Stream):
         self._frames = self._samples * 2 // FRAME_BYTES
         self._number = 0
 
-    def _begin(self, begin_s: float) -> None:
+    def begin(self, begin_s: float) -> None:
+        super().begin(begin_s)
         note("microphone", at_s=begin_s)
 
     def _pass(self, due_s: float) -> None:
