@@ -18,9 +18,11 @@ from typing import Any
 
 from benchmarks.processes import PATIENCE_S, ROOT
 from benchmarks.usage import Usage, usage
+from tests.rigs.gpio.chip import GpioChip
 
 PARTS = ROOT / "benchmarks" / "parts"
 DAEMON = ("pi_voice.cli", "run", "--config")
+LINE = 17
 BOTH_WAYS = ("benchmarks.clients.both_ways",)  # the daemon, which talks while it hears
 
 Note = dict[str, Any]
@@ -43,6 +45,7 @@ class Setup:
         program: What is started, as `python -m` takes it; the configuration file comes last.
         environment: Beside that of the benchmark.
         leds: The driver of the lights.
+        chip: Whose line 17 is the button; else it is that of `parts`.
     """
 
     url: str
@@ -57,6 +60,7 @@ class Setup:
     program: tuple[str, ...] = DAEMON
     environment: Mapping[str, str] = field(default_factory=dict)
     leds: str = "panel:Lights"
+    chip: GpioChip | None = None
 
     def toml(self, folder: Path) -> str:
         return f"""version = 1
@@ -79,7 +83,8 @@ microphone = "{self.microphone}"
 speaker = "{self.speaker}"
 echo = "{self.echo}"
 [button]
-driver = "panel:Buttons"
+driver = "{"gpio" if self.chip else "panel:Buttons"}"
+pin = {LINE}
 [leds]
 driver = "{self.leds}"
 [cues]
@@ -104,12 +109,15 @@ class Box:
         notes: What its card and its lights told, in order.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, started_s: float) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, started_s: float, chip: GpioChip | None
+    ) -> None:
         self.started_s = started_s
         self.ready_s = 0.0
         self.notes: list[Note] = []
         self.pid = process.pid
         self._process = process
+        self._chip = chip
         self._news = asyncio.Event()
 
     def press(self, button: str = "talk") -> float:
@@ -182,7 +190,10 @@ class Box:
 
     def _edge(self, button: str, *, pressed: bool) -> float:
         at_s = time.monotonic()
-        self._order({"button": button, "pressed": pressed, "at_s": at_s})
+        if self._chip is None:
+            self._order({"button": button, "pressed": pressed, "at_s": at_s})
+        else:
+            self._chip.drive(LINE, not pressed)  # its button connects the line to ground
         return at_s
 
     def _order(self, order: Mapping[str, object]) -> None:
@@ -200,6 +211,7 @@ async def box(setup: Setup) -> AsyncIterator[Box]:
         with _systemd(folder / "notify") as door:
             environment = {**os.environ, **setup.environment, "NOTIFY_SOCKET": door.getsockname()}
             environment["PYTHONPATH"] = str(PARTS) if setup.paced else ""
+            environment |= setup.chip.environment if setup.chip else {}
             started_s = time.monotonic()
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", *setup.program, str(config)),
@@ -208,7 +220,7 @@ async def box(setup: Setup) -> AsyncIterator[Box]:
                 cwd=ROOT,
                 env=environment,
             )
-            made = Box(process, started_s)
+            made = Box(process, started_s, setup.chip)
             asyncio.get_running_loop().add_reader(door, _hear, door, made)
             reading = asyncio.create_task(made.read())
             try:

@@ -11,6 +11,7 @@ import tempfile
 import time
 import wave
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.box import Box, Setup, box
 from benchmarks.figures import Effort, Figure, Goal, Of
 from benchmarks.processes import Service, service
+from tests.rigs.gpio import library
+from tests.rigs.gpio.chip import GpioChip
 from tests.rigs.sound import pulse
 from tests.rigs.sound.card import SoundCard
 
@@ -95,14 +98,32 @@ async def measure(effort: Effort) -> list[Figure]:
                 await made.told("light", pattern="idle")
                 silence_ms, speaker_ms = await _presses(card, made, steady, effort.of(200, 10))
                 wire_ms, cpu_min_s = await _bursts(card, made, steady, effort.of(50, 8))
+            line_ms = await _on_a_line(card, setup, steady, effort.of(100, 10))
     where = "on a virtual card"
-    return [
+    figures = [
+        Figure(f"press on a GPIO line → silence at the sink, {where}", "ms", line_ms,
+               goal=Goal(Of.MOST, 100), limited_by=CARD_LIMITS),
         Figure(f"press → silence at the sink, {where}", "ms", silence_ms, goal=Goal(Of.P95, 60),
                limited_by=CARD_LIMITS),
         Figure(f"wire → sink, {where}", "ms", speaker_ms, limited_by=CARD_LIMITS),
         Figure(f"room → wire, batches of 40 ms, {where}", "ms", wire_ms, limited_by=CARD_LIMITS),
         Figure(f"CPU, uplink, {where}", "s per minute", [cpu_min_s]),
     ]  # fmt: skip
+    return [figure for figure in figures if figure.ours]
+
+
+async def _on_a_line(card: SoundCard, setup: Setup, steady: Service, count: int) -> list[float]:
+    """The same presses through the kernel's door, lgpio and gpiozero."""
+    try:
+        chip = GpioChip(library.find())
+    except library.Missing as missing:
+        sys.stderr.write(f"skipped, no virtual GPIO chip: {missing}\n")
+        return []
+    with chip:
+        async with box(replace(setup, chip=chip)) as made:
+            await made.told("light", pattern="idle")
+            silence_ms, _ = await _presses(card, made, steady, count)
+    return silence_ms
 
 
 async def _presses(

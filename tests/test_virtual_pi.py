@@ -91,6 +91,14 @@ def test_an_unplugged_card_is_noticed_and_taken_again(virtual_pi: Guest) -> None
     assert facts["restarts"] == 0
 
 
+def test_a_thousand_bouncing_presses_are_a_thousand(virtual_pi: Guest) -> None:
+    facts = virtual_pi.facts("presses")
+    tell(f"{sum(facts['press'])} presses and {sum(facts['release'])} releases")
+    if facts["slow"] and virtual_pi.was_slow():
+        pytest.skip("this computer was too busy to bounce like a button")
+    assert facts["press"] == facts["release"] == [40] * 25
+
+
 def test_mute_closes_every_capture_handle_and_outlives_a_crash(virtual_pi: Guest) -> None:
     facts = virtual_pi.facts("mute")
     closed_ms = sorted(took_s * 1000 for took_s in facts["closed_s"])

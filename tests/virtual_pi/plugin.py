@@ -43,6 +43,7 @@ def virtual_pi(tmp_path_factory: pytest.TempPathFactory) -> Guest:
     folder = tmp_path_factory.mktemp("virtual-pi")
     in_checkout(HERE.parent.parent).copy_to(folder / "checkout")
     shutil.copytree(HERE / "guest", folder / "guest")
+    shutil.copy(HERE.parent / "rigs" / "gpio" / "presses.py", folder)
     (folder / "answers.toml").write_text(ANSWERS)
     # whatever the guest did not get done is missed by the test of it
     subprocess.run([HERE / "boot.sh", folder, str(GUEST_S)], check=False)

@@ -11,7 +11,8 @@ import threading
 import time
 import wave
 from array import array
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ CARD = Path("/proc/asound/Loopback")
 DRIVER = Path("/sys/bus/platform/drivers/snd_aloop")
 CAPTURE = re.compile(r"/dev/snd/pcmC\d+D\d+c")
 OUTSIDE = "plughw:CARD=Loopback,DEV=0"  # the other end of the cable whose DEV=1 is the box's card
+PYTHON = "/opt/pi-voice/current/bin/python"
 CONTROL = "/run/pi-voice/control.sock"
 CONFIG = Path("/etc/pi-voice/config.toml")
 SERVICE = "pi-voice.service"
@@ -54,6 +56,41 @@ def drive(line: int, *, down: bool) -> None:
 
 def is_lit() -> bool:
     return (HEADER / f"sim_gpio{LED}" / "value").read_text().startswith("1")
+
+
+class Hands:
+    """What the program of the box takes for presses; a context manager."""
+
+    def __init__(self, lines: Iterable[int]) -> None:
+        self._command = [PYTHON, "/host/presses.py", *map(str, lines)]
+        self._said: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, text=True, cwd="/run"
+        )
+        self._reader = threading.Thread(target=self._read, name="hands")
+        self._reader.start()
+        wait(lambda: "ready" in self._said, "the levels of all lines were read")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._reader.join()
+        self._process.wait()
+
+    def did(self, word: str, times: int) -> bool:
+        return sum(line.startswith(f"{word} ") for line in self._said) >= times
+
+    def counts(self, word: str) -> list[int]:
+        """How often, of each line that did it."""
+        words = (line.split() for line in self._said)
+        return list(Counter(pin for did, *rest in words if did == word for pin in rest).values())
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._said.append(line.strip())
 
 
 class Light(threading.Thread):

@@ -18,6 +18,7 @@ FIRST = (
     scenarios.install,
     scenarios.talk,
     scenarios.unplug,
+    scenarios.presses,
     scenarios.mute,
     scenarios.mute_for_the_night,
 )

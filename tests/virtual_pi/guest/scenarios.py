@@ -22,6 +22,7 @@ from .board import (
     PATIENCE_S,
     SERVICE,
     TALK,
+    Hands,
     Light,
     Recording,
     capture_is_open,
@@ -45,6 +46,9 @@ WORD = Path("/run/word.wav")
 WORD_S = 0.65  # the first word of the recording that ships
 ATTEMPTS = 3
 UNPLUGS = 20
+BUTTONS = range(25)
+PRESSES = 40  # of each
+BOUNCE_S = 0.02  # what takes longer is no bounce, but a computer that was busy meanwhile
 TOGGLES = 50
 CRASHES = (10, 25, 40)  # at these toggles the process is killed while muted
 
@@ -136,6 +140,29 @@ def unplug() -> Facts:
     restarts = int(run("systemctl", "show", "-P", "NRestarts", SERVICE))
     lives = main_pid() == pid
     return {"noticed_s": noticed, "back_s": back, "lives": lives, "restarts": restarts}
+
+
+def presses() -> Facts:
+    """Bouncing presses of many buttons at once, through the driver and the core of the box."""
+    run("systemctl", "stop", SERVICE)
+    chance, slow = random.Random(PRESSES), 0
+    for line in BUTTONS:
+        drive(line, down=False)
+    with Hands(BUTTONS) as hands:
+        for number in range(1, PRESSES + 1):
+            for word, down in (("press", True), ("release", False)):
+                for line in BUTTONS:
+                    levels = [down, *[not down, down] * chance.randrange(6)]
+                    began_s = time.monotonic()
+                    for level in levels:
+                        drive(line, down=level)
+                    slow += time.monotonic() - began_s > BOUNCE_S
+                wait(partial(hands.did, word, number * len(BUTTONS)), f"{word} {number}")
+                time.sleep(0.1)  # no finger is faster
+        time.sleep(0.5)  # for any that are too many
+    run("systemctl", "start", SERVICE)
+    wait(lambda: status().get("connection") == "online", "the box is online again")
+    return {"press": hands.counts("press"), "release": hands.counts("release"), "slow": slow}
 
 
 def mute() -> Facts:
