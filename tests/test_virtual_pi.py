@@ -18,6 +18,8 @@ pytest_plugins = ["tests.virtual_pi.plugin"]
 pytestmark = pytest.mark.timeout(BUILD_S + GUEST_S)
 
 CARD_HZ = 48_000
+PIECE = CARD_HZ // 20  # 50 ms: a few periods of a voice
+LOUD = 1000
 SPANS = ((400, 900), (0, 350))  # in ms: what tells a long blink from a short one
 Steps = list[tuple[bool, int]]  # lit, and for how many ms
 
@@ -39,7 +41,17 @@ def mono(path: Path) -> NDArray[np.float64]:
 
 
 def likeness(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
-    """The best correlation of a part with any place of the whole."""
+    """How like the pieces of a part are to any place of the whole; the median of all pieces.
+
+    An emulated card drops a few ms now and then, and what follows comes that much later.
+    """
+    pieces = np.split(part, range(PIECE, len(part) - PIECE, PIECE))
+    loud = [piece for piece in pieces if np.abs(piece).max() > LOUD]
+    return float(np.median([correlation(piece, whole) for piece in loud]))
+
+
+def correlation(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+    """The best of a part with any place of the whole."""
     size = 1 << (len(part) + len(whole)).bit_length()
     spectrum = np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size))
     at = int(np.argmax(np.fft.irfft(spectrum, size)[: len(whole)]))
@@ -68,9 +80,9 @@ def test_a_word_at_the_pressed_button_comes_back_out_of_the_card(
     assert not facts["captured_after"]
     said, heard = mono(virtual_pi.folder / "word.wav"), mono(virtual_pi.folder / f"{reply}.wav")
     alike = likeness(said, heard)
-    if alike < 0.8 and virtual_pi.was_slow():
+    if alike < 0.9 and virtual_pi.was_slow():
         pytest.skip("this computer was too busy to emulate a board in real time")
-    assert alike > 0.8
+    assert alike > 0.9
 
 
 def test_the_light_tells_the_states_apart(virtual_pi: Guest) -> None:
@@ -94,9 +106,10 @@ def test_an_unplugged_card_is_noticed_and_taken_again(virtual_pi: Guest) -> None
 def test_a_thousand_bouncing_presses_are_a_thousand(virtual_pi: Guest) -> None:
     facts = virtual_pi.facts("presses")
     tell(f"{sum(facts['press'])} presses and {sum(facts['release'])} releases")
-    if facts["slow"] and virtual_pi.was_slow():
+    exact = facts["press"] == facts["release"] == [40] * 25
+    if not exact and facts["slow"]:
         pytest.skip("this computer was too busy to bounce like a button")
-    assert facts["press"] == facts["release"] == [40] * 25
+    assert exact, facts
 
 
 def test_mute_closes_every_capture_handle_and_outlives_a_crash(virtual_pi: Guest) -> None:
