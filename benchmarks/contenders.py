@@ -138,6 +138,13 @@ async def spoken_to(steady: Service, job: Job) -> Run:
         return await _measured(made, steady, job)
 
 
+async def replied_to(steady: Service, job: Job) -> Run:
+    """The whole daemon, hands-free: it talks, and listens for whoever wants to end that."""
+    async with conversing(steady, job, DAEMON) as made:
+        await steady.ask("forget")
+        return await _measured(made, steady, job)
+
+
 @asynccontextmanager
 async def conversing(steady: Service, job: Job, program: tuple[str, ...]) -> AsyncIterator[Box]:
     """In the middle of a turn; or of a reply, in which nobody is loud lest it ends."""

@@ -18,6 +18,7 @@ from benchmarks.contenders import (
     listening,
     muted,
     peers,
+    replied_to,
     spoken_to,
 )
 from benchmarks.figures import Effort, Figure, Goal, Of
@@ -26,6 +27,7 @@ from benchmarks.processes import Service, rounds, service
 BATCHES_MS = (20, 40, 60)
 USUAL_MS = 40
 HANDS_FREE = "hands-free"
+REPLY = "a reply is heard"
 CPU = "s per minute"
 UPLINK, DUPLEX = Goal(Of.RATIO, 0.8), Goal(Of.RATIO, 1.0)
 LIMITED_BY = {
@@ -58,6 +60,8 @@ async def measure(effort: Effort) -> list[Figure]:
                 runs[str(batch_ms)] = partial(run, steady, job(frame_ms=batch_ms))
             if direction == "uplink":
                 runs[HANDS_FREE] = partial(spoken_to, steady, job(frame_ms=USUAL_MS))
+            else:
+                runs[REPLY] = partial(replied_to, steady, job(frame_ms=USUAL_MS))
             for name, contender in {"floor": FLOOR, "layer": LAYER, **here}.items():
                 runs[name] = partial(contender.run, steady, job(frame_ms=FRAME_MS))
             done = await rounds(runs, effort.of(4, 1))
@@ -77,6 +81,8 @@ def _cpu(
     rows = {str(ms): f"{direction}, {how}, batches of {ms} ms" for ms in BATCHES_MS}
     if HANDS_FREE in done:
         rows[HANDS_FREE] = f"{direction}, hands-free, batches of {USUAL_MS} ms"
+    if REPLY in done:
+        rows[REPLY] = "a reply is heard, and a voice would end it"
     figures = [
         Figure(
             f"CPU, {name}", CPU, [run.cpu_min_s for run in done[key]], floor,
