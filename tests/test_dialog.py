@@ -356,6 +356,33 @@ def test_requests_beside_the_conversation_wait_for_nobody() -> None:
     assert here.types() == ["response.create"]
 
 
+def test_a_request_beside_the_conversation_has_an_id_too() -> None:
+    here = room()
+    here.calls.request_response({"conversation": "none"})
+    here.calls.send_event(
+        {"type": "response.create", "event_id": "mine", "response": {"conversation": "none"}}
+    )
+    here.perform()
+    assert [event["event_id"] for event in here.sent] == ["pv_create_1", "mine"]
+
+
+def test_a_request_that_json_cannot_say_holds_back_no_other() -> None:
+    here = room()
+    with pytest.raises(TypeError):
+        here.calls.send_event({"type": "response.create", "response": {"metadata": object()}})
+    here.calls.request_response(None)
+    assert here.types() == ["response.create"]
+
+
+def test_a_request_that_waits_is_what_it_was_when_it_was_made() -> None:
+    here = speaking()
+    wish = {"instructions": "Be brief."}
+    here.calls.send_event({"type": "response.create", "response": wish})
+    wish["instructions"] = "Sing."
+    here.done()
+    assert here.sent[-1]["response"] == {"instructions": "Be brief."}
+
+
 def test_nothing_that_waits_appears_on_the_next_connection() -> None:
     here = speaking()
     here.calls.request_response(None)

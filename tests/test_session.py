@@ -115,6 +115,35 @@ def test_a_refused_update_did_not_happen() -> None:
     assert found.update({"instructions": "bad"}) is not None
 
 
+def test_an_update_that_is_refused_without_its_name_did_not_happen() -> None:
+    found = opened()
+    found.update({"instructions": "bad"})
+    found.update({"tool_choice": "none"})
+    found.refused(None, "session.instructions")
+    assert "instructions" not in found.requested
+    assert found.requested["tool_choice"] == "none"
+
+
+def test_settings_that_json_cannot_say_leave_no_trace() -> None:
+    found = opened()
+    with pytest.raises(TypeError):
+        found.update({"instructions": object()})
+    with pytest.raises(TypeError):
+        found.begin({"instructions": object()}, model="m", attached=False)
+    assert "instructions" not in found.requested
+
+
+def test_settings_are_what_they_were_when_they_were_given() -> None:
+    found = opened()
+    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+    tools = {"tools": [{"type": "function", "name": "f", "parameters": parameters}]}
+    found.update(tools)
+    parameters["properties"]["x"] = {"type": "string"}
+    event = found.update(tools)
+    assert event is not None
+    assert event["session"]["tools"][0]["parameters"] == parameters
+
+
 def test_an_accepted_update_stays_when_a_later_one_is_refused() -> None:
     found = opened()
     first, second = found.update({"instructions": "1"}), found.update({"instructions": "2"})

@@ -15,7 +15,7 @@ from pi_voice.transport.responses import GUARD_S, Responses
 from pi_voice.transport.session import Session
 from pi_voice.transport.tool_calls import ToolCalls
 from pi_voice.transport.uplink import Uplink
-from pi_voice.transport.wire import encode
+from pi_voice.transport.wire import copied, encode
 
 Json = dict[str, Any]
 
@@ -126,9 +126,10 @@ class Dialog:
             self.effects.append(Send(encode(passed)))
 
     def request(self, event: Json, *, manual: bool) -> None:
-        """Ask for a reply, now or when the active one ended."""
+        """Ask for a reply, now or when the active one ended; TypeError as `copied`."""
+        event = copied(event)
         if _outside(event):
-            self.send(event)
+            self.send(self.responses.named(event))
             return
         self.responses.request(event, manual=manual)
         self.settle()

@@ -118,6 +118,7 @@ class WebSocketTransport(EventEmitter, Talk):
         Raises:
             AlreadyConnectedError: There is a connection, or one is being made.
             TransportError: There was no key, no way, or the service refused.
+            TypeError: The settings hold something that JSON cannot say.
         """
         self._supervisor.require_rest()
         before = (self._url, self._verbatim, self._model, self._key)

@@ -96,15 +96,19 @@ class Responses:
         create = self._waiting.popleft()
         while not create.manual and self._waiting and not self._waiting[0].manual:
             create.requests += self._waiting.popleft().requests
-        own_id = create.event.get("event_id")
-        create.event_id = (
-            own_id if isinstance(own_id, str) and own_id else f"pv_create_{next(self._numbers)}"
-        )
+        event = self.named(create.event)
+        create.event_id = event["event_id"]
         self._sent[create.event_id] = create
         if len(self._sent) > SENT:
             del self._sent[next(iter(self._sent))]
         self._move(Control.CREATE_REQUESTED)
-        return {**create.event, "event_id": create.event_id}
+        return event
+
+    def named(self, create: dict[str, Any]) -> dict[str, Any]:
+        """The same with an id, by which the service can refuse it; one of the caller's stays."""
+        own_id = create.get("event_id")
+        named = isinstance(own_id, str) and own_id
+        return {**create, "event_id": own_id if named else f"pv_create_{next(self._numbers)}"}
 
     def cancel(self) -> None:
         """The active reply was told to end."""

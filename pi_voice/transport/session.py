@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from pi_voice.transport.heard import G711_RATE_HZ, AudioShape
 from pi_voice.transport.session_shape import PCM, wire_format, wire_session
+from pi_voice.transport.wire import copied
 
 Json = dict[str, Any]
 
@@ -110,8 +111,9 @@ class Session:
 
         Raises:
             TransportError: The settings contradict themselves.
+            TypeError: They hold something that JSON cannot say.
         """
-        given = wire_session(config)
+        given = copied(wire_session(config))
         self.tracing = given.pop("tracing", UNSET)
         given.pop("model", None)
         profile: Json = {"type": "realtime"}
@@ -135,8 +137,9 @@ class Session:
 
         Raises:
             TransportError: The settings contradict themselves.
+            TypeError: They hold something that JSON cannot say.
         """
-        given = wire_session(config)
+        given = copied(wire_session(config))
         given.pop("model", None)  # a session cannot change it
         patch = changes(self.requested, given)
         if not patch:
@@ -154,7 +157,8 @@ class Session:
         session = event.get("session")
         if isinstance(session, Mapping):
             event_id = event.get("event_id")
-            patch = {key: value for key, value in session.items() if key != "model"}
+            patch = copied(session)
+            patch.pop("model", None)
             self._await(event_id if isinstance(event_id, str) else "", patch)
 
     def trace(self) -> Json | None:
@@ -191,6 +195,8 @@ class Session:
         about_session = event_id is None and (param or "").startswith("session")
         if not self.acknowledged and self._opening_id is not None:
             self.rejected = self.rejected or about_session or event_id == self._opening_id
+        elif about_session:  # the service answers in order
+            del self._pending[:1]
         self._pending = [entry for entry in self._pending if entry[0] != event_id]
 
     # -- what follows from the settings
