@@ -48,6 +48,8 @@ failed() {
         *'remove is disabled'*) cause='a package here is in the way, and this script removes none' ;;
         *'Could not get lock'*) cause='another program installs packages: run this again later' ;;
         *'Python.h: No such file'*) cause="install the headers of $python (its -dev package)" ;;
+        *'not yet valid'* | *'not valid yet'*)
+            cause='the clock is wrong: sudo timedatectl set-ntp true, wait a minute, run this again' ;;
         *'Temporary failure'* | *'ould not resolve'* | *'ailed to resolve'* | *unreachable* | \
             *'Failed to establish'* | *'ould not connect'* | *'nable to connect'* | *'timed out'*)
             cause='the package servers cannot be reached: check the network, then run this again' ;;

@@ -23,8 +23,10 @@ class FakeDebian:
         accounts: Groups and their members; a user is a group with itself in it.
         service: "inactive", "active", or "failed".
         broken: Versions that do not start, and what they say.
+        rotten: Those whose program does not even tell its version.
         deaf: Versions that do not hear, and why.
         update: What `apt-get update` does.
+        at_sync: What is looked at when everything is written to the disk.
         fails: Words of a command that fails, and what it says.
     """
 
@@ -38,10 +40,12 @@ class FakeDebian:
         self.enabled = False
         self.architecture = "arm64"
         self.broken: dict[str, str] = {}
+        self.rotten: set[str] = set()
         self.deaf: dict[str, str] = {}
         self.fails: dict[str, str] = {}
         self.pids = 100
         self.update: Callable[[], None] = lambda: None
+        self.at_sync: Callable[[], None] = lambda: None
         for folder in ("etc", "opt", "run/systemd/system", "usr/bin", "usr/local/bin", "var/lib"):
             (root / folder).mkdir(parents=True)
         (root / "usr/bin/systemctl").touch()
@@ -53,6 +57,8 @@ class FakeDebian:
         if said := next((said for part, said in self.fails.items() if part in line), None):
             return 1, said
         name, *rest = words
+        if name.endswith("/bin/pi-voice"):
+            return self._version(Path(name))
         tool: Callable[..., Answer] | None = getattr(self, f"_{Path(name).name}", None)
         if tool is None:
             tool = getattr(self, "_" + Path(name).name.replace("-", "_"), None)
@@ -113,6 +119,16 @@ class FakeDebian:
         program = Path(words[-1]) / "bin" / "pi-voice"
         program.parent.mkdir(parents=True)
         program.touch()
+        self.rotten.discard(Path(words[-1]).name)
+        return YES
+
+    def _version(self, program: Path) -> Answer:
+        """`pi-voice --version` of a version."""
+        is_sound = program.exists() and program.parents[1].name not in self.rotten
+        return YES if is_sound else NO
+
+    def _sync(self) -> Answer:
+        self.at_sync()
         return YES
 
     def _systemctl(self, verb: str, *words: str) -> Answer:
@@ -130,6 +146,7 @@ class FakeDebian:
 
     def _start(self) -> Answer:
         self.pids += 1
+        (self.root / "var/lib/pi-voice").mkdir(exist_ok=True)
         self.service = "failed" if self.running in self.broken else "active"
         return YES if self.service == "active" else NO
 

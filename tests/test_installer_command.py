@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
 import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,6 +216,159 @@ def test_what_failed_is_finished_by_the_next_run(debian: FakeDebian) -> None:
     debian.fails.clear()
     assert run(debian) == 0
     assert debian.service == "active"
+    run(debian, "uninstall", "--purge")
+    assert debian.files() == before
+
+
+def test_one_installation_at_a_time(debian: FakeDebian, capsys: pytest.CaptureFixture[str]) -> None:
+    with debian.machine.alone():
+        assert run(debian) == 1
+        assert capsys.readouterr().err == (
+            "install.sh: another install.sh is at work here: "
+            "wait for its end, then run this again\n"
+        )
+        assert run(debian, "--dry-run") == 0
+    assert run(debian) == 0
+
+
+class PowerCut(BaseException):
+    """Nothing else happens."""
+
+
+def cut_at(debian: FakeDebian, number: int, words: Sequence[str]) -> bool:
+    """Cut the power at a verb's so-and-so-manieth removal; False if it has no more."""
+    remove, left = debian.machine.remove, number
+
+    def interrupted(path: str) -> None:
+        nonlocal left
+        if not left:
+            place = debian.machine.at(path)
+            for file in sorted(place.rglob("*")) if place.is_dir() else ():
+                if file.is_file() and file.name != "pi-voice":
+                    file.unlink()  # the program stays, and what it needs is gone
+            raise PowerCut
+        left -= 1
+        remove(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(debian.machine, "remove", interrupted)
+        try:
+            run(debian, *words)
+        except PowerCut:
+            return True
+    return False
+
+
+def is_complete(debian: FakeDebian) -> bool:
+    """What runs has all its files."""
+    folder = debian.root / "opt/pi-voice/versions" / debian.running
+    return (folder / "release/pyproject.toml").exists() and (folder / "bin/pi-voice").exists()
+
+
+@pytest.mark.parametrize("words", [("uninstall",), ("uninstall", "--purge"), ("upgrade",)])
+def test_after_a_cut_at_any_removal_an_installation_heals_the_box(
+    debian: FakeDebian, words: Sequence[str]
+) -> None:
+    for number in range(50):
+        for name in ("1.0", "2.0"):
+            another(name)
+            assert run(debian) == 0
+        another("3.0" if words == ("upgrade",) else "2.0")
+        if not cut_at(debian, number, words):
+            assert number > 1
+            return
+        for name in ("1.0", "2.0"):
+            another(name)
+            assert run(debian) == 0
+            assert is_complete(debian)
+            assert debian.service == "active"
+        assert run(debian, "uninstall", "--purge") == 0
+        assert not debian.machine.exists("/opt/pi-voice")
+    raise AssertionError("it never came to its end")
+
+
+def test_an_upgrade_that_was_cut_before_it_was_seen_to_work_can_be_taken_back(
+    debian: FakeDebian,
+) -> None:
+    run(debian)
+    old, new = in_checkout(command.HERE).version, another("9.0").version
+    run(debian, "upgrade", "--no-start")
+    assert debian.running == new
+    assert run(debian, "rollback") == 0
+    assert (debian.running, debian.service) == (old, "active")
+    assert debian.machine.manifest.current == old
+
+
+def test_a_version_that_a_new_python_does_not_run_is_built_again(debian: FakeDebian) -> None:
+    run(debian)
+    debian.rotten.add(debian.running)
+    assert run(debian) == 0
+    assert "python3 -m venv" in debian.calls
+    assert debian.calls[-1] == "systemctl restart"
+    assert debian.machine.manifest.versions == (debian.running,)
+
+
+def test_a_full_disk_is_told_though_nothing_can_be_noted_of_it(
+    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    debian.fails["-m pip"] = "[Errno 28] No space left on device"
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    assert run(debian) == 1
+    assert capsys.readouterr().err == (
+        "install.sh: python failed: the disk is full: make room, then run this again\n"
+    )
+
+
+def test_where_the_version_before_does_not_come_back_both_reasons_are_told(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(debian)
+    old, bad = in_checkout(command.HERE).version, another("9.0").version
+    debian.broken |= {old: "the card is gone", bad: "planted"}
+    assert run(debian, "upgrade") == 1
+    told = capsys.readouterr().err
+    assert f"version {bad} does not start: planted" in told
+    assert f"Version {old} did not come back, either" in told
+    assert "the card is gone" in told
+
+
+def test_what_was_stopped_stays_so_when_an_upgrade_fails(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(debian)
+    debian.service = "inactive"
+    another("9.0")
+    debian.fails["-m pip"] = "planted"
+    assert run(debian, "upgrade", "--no-start") == 1
+    assert debian.service == "inactive"
+    assert "is in its place again" in capsys.readouterr().err
+
+
+def test_a_damaged_list_of_changes_is_told_with_what_to_do(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(debian)
+    manifest = debian.root / "opt/pi-voice/manifest.json"
+    for damage in ("\0\0", "[]"):
+        manifest.write_text(damage)
+        assert run(debian) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("install.sh: /opt/pi-voice/manifest.json is damaged")
+        assert "sudo rm /opt/pi-voice/manifest.json" in told
+    manifest.unlink()
+    assert run(debian) == 0
+
+
+def test_what_the_service_remembers_goes_with_a_purge_also_the_second_time(
+    debian: FakeDebian,
+) -> None:
+    before = debian.files()
+    run(debian, "--no-start")
+    run(debian, "uninstall")
+    run(debian)
     run(debian, "uninstall", "--purge")
     assert debian.files() == before
 

@@ -24,6 +24,8 @@ def test_a_command_that_fails_is_told_by_its_last_line() -> None:
         ("OSError: [Errno 28] No space left on device", "the disk is full: make room"),
         ("E: Could not get lock /var/lib/dpkg/lock", "another program installs packages"),
         ("Temporary failure resolving 'deb'", "check the network"),
+        ("certificate verify failed: certificate is not yet valid", "the clock is wrong: sudo"),
+        ("Release file for … is not valid yet (invalid for another 3d)", "the clock is wrong"),
         ("E: Packages need to be removed but remove is disabled.", "none is ever removed"),
     ],
 )

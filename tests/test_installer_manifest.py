@@ -20,3 +20,8 @@ def test_it_is_replaced_whole(tmp_path: Path) -> None:
         Manifest(current=version).save(tmp_path / "list.json")
     assert Manifest.load(tmp_path / "list.json").current == "2"
     assert [path.name for path in tmp_path.iterdir()] == ["list.json"]
+
+
+def test_what_a_newer_version_noted_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text('{"current": "2", "colour": "blue"}')
+    assert Manifest.load(tmp_path / "list.json") == Manifest(current="2")

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pi_voice.installer.manifest import Manifest
-from pi_voice.installer.steps import Account, File, Link, Member, Packages, Settled, Step
+from pi_voice.installer.release import in_checkout
+from pi_voice.installer.steps import Account, Build, File, Link, Member, Packages, Settled, Step
 from pi_voice.installer.wishes import Wishes
 from tests.fake_debian import FakeDebian
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -96,3 +100,31 @@ def test_settling_keeps_the_version_before_and_drops_older_ones(debian: FakeDebi
     assert (known.current, known.previous, known.versions) == ("3", "2", ("2", "3"))
     assert known.made == paths[1:]
     assert not (debian.root / paths[0].lstrip("/")).exists()
+
+
+def test_a_version_is_on_the_disk_before_it_is_on_the_list(
+    debian: FakeDebian, tmp_path: Path
+) -> None:
+    step = Build(in_checkout(ROOT))
+    program = debian.root / "opt/pi-voice/versions" / step.release.version / "bin/pi-voice"
+    seen: list[tuple[bool, bool]] = []
+    debian.at_sync = lambda: seen.append((program.exists(), step.is_done(debian.machine)))
+    step.do(debian.machine)
+    assert seen == [(True, False)]
+    assert step.is_done(debian.machine)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it is there and empty after a power cut, and counts as done if it is yours."""
+    place = debian.root / "etc/pi-voice/config.toml"
+    seen: list[tuple[bytes, bool]] = []
+
+    def fsync(handle: int) -> None:
+        content = Path(f"/proc/self/fd/{handle}").read_bytes()
+        seen.append((content, place.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    File("/etc/pi-voice/config.toml", b"profile", is_yours=True).do(debian.machine)
+    assert (b"profile", False) in seen

@@ -41,6 +41,15 @@ def test_a_link_that_leads_nowhere_is_removed(debian: FakeDebian) -> None:
     assert step.is_done(debian.machine)
 
 
+def test_what_a_power_cut_left_beside_a_file_goes_with_it(debian: FakeDebian) -> None:
+    draft = debian.root / "usr/local/bin/.pi-voice.new"
+    draft.touch()
+    step = Gone("/usr/local/bin/pi-voice")
+    assert not step.is_done(debian.machine)
+    step.do(debian.machine)
+    assert not draft.exists()
+
+
 def test_a_group_that_somebody_else_joined_stays(debian: FakeDebian) -> None:
     debian.accounts |= {"pi-voice": {"pi-voice", "pi"}, "gpio": {"pi-voice", "pi"}, "spi": set()}
     step = NoAccount(True, ("pi-voice", "gpio", "spi"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
@@ -35,7 +36,8 @@ def main(argv: Sequence[str], machine: Machine | None = None) -> int:
             raise InstallError(trouble)
         if os.geteuid() and not options.dry_run:
             raise InstallError(f"this needs root; run: sudo ./install.sh {' '.join(argv)}".rstrip())
-        _VERBS[options.verb](options, on)
+        with contextlib.nullcontext() if options.dry_run else on.alone():
+            _VERBS[options.verb](options, on)
     except (PiVoiceError, OSError) as error:
         sys.stderr.write(f"install.sh: {error}{_keep(on.transcript())}\n")
         return EXIT_FAULT
@@ -86,7 +88,7 @@ def _install(options: argparse.Namespace, machine: Machine) -> None:
     try:
         _perform(waiting, machine)
     except InstallError as error:
-        raise _gone_back(error, here, machine) from error
+        raise _gone_back(error, here, start, machine) from error
     started = any(isinstance(step, Started) for step in waiting)
     _tell_how_to_go_on(machine, here, started=started)
 
@@ -99,17 +101,19 @@ def _upgrade(options: argparse.Namespace, machine: Machine) -> None:
 
 def _rollback(options: argparse.Namespace, machine: Machine) -> None:
     known = machine.manifest
-    if not known.previous:
+    now = machine.linked or known.current
+    good = known.previous if now == known.current else known.current  # now was not seen to run
+    if not good:
         raise InstallError("there is no earlier version here to go back to")
-    earlier = release.installed(machine, known.previous)
-    steps = plan.pending(plan.activation(earlier, _start(Wishes(), options, machine)), machine)
+    earlier, start = release.installed(machine, good), _start(Wishes(), options, machine)
+    steps = plan.pending(plan.activation(earlier, start), machine)
     if not _announce(steps, options):
         return
     try:
         _perform(steps, machine)
     except InstallError as error:
-        raise _gone_back(error, earlier, machine) from error
-    sys.stdout.write(f"Version {earlier.version} is in use again; {known.current} is kept.\n")
+        raise _gone_back(error, earlier, start, machine) from error
+    sys.stdout.write(f"Version {earlier.version} is in use again; {now} is kept.\n")
 
 
 def _uninstall(options: argparse.Namespace, machine: Machine) -> None:
@@ -187,28 +191,32 @@ def _perform(steps: Sequence[Step], machine: Machine) -> None:
             raise InstallError(f"could not {step}: {error}") from error
 
 
-def _gone_back(error: InstallError, bad: Release, machine: Machine) -> InstallError:
-    """Bring the version back that ran before; what to tell the owner then."""
+def _gone_back(error: InstallError, bad: Release, start: Start, machine: Machine) -> InstallError:
+    """Bring the version back that was there before; what to tell the owner then."""
     good = machine.manifest.current
     if good in ("", bad.version):
         return error
     sys.stdout.write(f"That did not work; going back to version {good}\n")
     old = release.installed(machine, good)
-    steps = plan.pending(
-        plan.activation(old, Start.NOW if machine.is_booted else Start.AT_BOOT), machine
-    )
-    _perform(steps, machine)
+    try:
+        _perform(plan.pending(plan.activation(old, start), machine), machine)
+    except InstallError as worse:
+        return InstallError(f"{error}\nVersion {good} did not come back, either: {worse}")
     if bad.version != machine.manifest.previous:
         drop(machine, bad.version)
-    return InstallError(f"{error}\nVersion {good} runs again")
+    back = "runs again" if start is Start.NOW else "is in its place again"
+    return InstallError(f"{error}\nVersion {good} {back}")
 
 
 def _keep(transcript: str) -> str:
     """Write down what the tools said; where, in words to be appended."""
     if not transcript:
         return ""
-    with tempfile.NamedTemporaryFile("w", prefix="pi-voice-install.", delete=False) as file:
-        file.write(transcript)
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="pi-voice-install.", delete=False) as file:
+            file.write(transcript)
+    except OSError:  # of a full disk, say, which may be the very thing to tell
+        return ""
     return f" (details: {file.name})"
 
 
@@ -216,12 +224,12 @@ def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None
     say = sys.stdout.write
     say(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
     if started and (reason := deafness(machine, now.version)):
-        say(f"It cannot hear yet: {reason}\nWhat else is wrong, and what helps: pi-voice doctor\n")
+        say(f"It cannot hear yet: {reason}\nWhat else is wrong: sudo pi-voice doctor\n")
     if not machine.at(f"{ETC}/api_key").stat().st_size:
         say(
             "It repeats what it hears until it has a key: write it into "
             f"{ETC}/api_key and the address into {ETC}/config.toml,\n"
-            "then: pi-voice config check && sudo systemctl restart pi-voice\n"
+            "then: sudo pi-voice config check && sudo systemctl restart pi-voice\n"
         )
 
 

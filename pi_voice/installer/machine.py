@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,9 +118,43 @@ class Machine:
         """Whether systemd runs here; it does not in an image that is being made, say."""
         return self.at("/run/systemd/system").is_dir()
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other installation out meanwhile; a kill or a power cut leaves no trace of it.
+
+        Raises:
+            InstallError: Another one is at work.
+        """
+        door = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if not _locked(door):
+                raise InstallError(
+                    "another install.sh is at work here: wait for its end, then run this again"
+                )
+            yield
+        finally:
+            os.close(door)
+
     @property
     def manifest(self) -> Manifest:
-        return Manifest.load(self.at(MANIFEST))
+        """What was changed here.
+
+        Raises:
+            InstallError: The list of it is damaged.
+        """
+        try:
+            return Manifest.load(self.at(MANIFEST))
+        except ValueError as error:
+            raise InstallError(
+                f"{MANIFEST} is damaged ({error}): the card may be worn out. To go on without "
+                f"the list: sudo rm {MANIFEST}"
+            ) from error
+
+    @property
+    def linked(self) -> str:
+        """The version that starts next, seen to run or not; "" if there is none."""
+        place = self.at(CURRENT)
+        return os.path.basename(os.readlink(place)) if place.is_symlink() else ""
 
     def note(self, manifest: Manifest) -> None:
         """Keep on disk what was changed; called before the change, so that it can be undone."""
@@ -144,7 +180,25 @@ class Machine:
             place.unlink(missing_ok=True)
 
 
+def _locked(door: int) -> bool:
+    """Lock an open folder; False if somebody else has."""
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def draft(path: str) -> str:
+    """Where a file or a link is made before it takes its place in one step."""
+    place = Path(path)
+    return str(place.with_name(f".{place.name}.new"))
+
+
+_WRONG_CLOCK = "the clock is wrong: sudo timedatectl set-ntp true, wait a minute, run this again"
 _CAUSES = {
+    "not yet valid": _WRONG_CLOCK,  # a certificate
+    "not valid yet": _WRONG_CLOCK,  # a list of packages
     "No space left on device": "the disk is full: make room, then run this again",
     "remove is disabled": "a package here is in the way, and none is ever removed",
     "Could not get lock": "another program installs packages: run this again later",

@@ -33,11 +33,19 @@ class Manifest:
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
-        """Read it; an empty one where there is none."""
+        """Read it; an empty one where there is none.
+
+        Raises:
+            ValueError: It is damaged.
+        """
         try:
-            known: dict[str, Any] = json.loads(path.read_text())
+            found: object = json.loads(path.read_text())
         except FileNotFoundError:
             return cls()
+        if not isinstance(found, dict):
+            raise ValueError("it holds no list")
+        # a newer version may have noted more
+        known: dict[str, Any] = {name: found[name] for name in cls.__slots__ if name in found}
         lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return replace(cls(), **{**known, **lists})
 

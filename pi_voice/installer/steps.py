@@ -15,6 +15,7 @@ from pi_voice.installer.machine import (
     USER,
     VERSIONS,
     Machine,
+    draft,
 )
 from pi_voice.installer.release import Release
 
@@ -93,10 +94,12 @@ class File:
         machine.claim(self.path)
         place = machine.at(self.path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        new = place.with_name(f".{place.name}.new")
+        new = machine.at(draft(self.path))
         new.unlink(missing_ok=True)
         with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(self.content)
+            file.flush()
+            os.fsync(file.fileno())  # after a power cut it would be there and empty
         if self.group != "root":
             machine.call("chgrp", self.group, str(new))
         new.chmod(self.mode)
@@ -121,7 +124,7 @@ class Link:
         machine.claim(self.path)
         place = machine.at(self.path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        new = place.with_name(f".{place.name}.new")
+        new = machine.at(draft(self.path))
         new.unlink(missing_ok=True)
         new.symlink_to(self.target)
         new.replace(place)  # in one step: there is always a program to start
@@ -147,7 +150,6 @@ class Account:
     def do(self, machine: Machine) -> None:
         new = [name for name in self.groups if not machine.holds("getent", "group", name)]
         user = not machine.holds("getent", "passwd", USER)
-        machine.claim(STATE)  # the user's home; systemd makes it when the service starts
         known = machine.manifest
         groups = (*known.groups, *new)
         machine.note(replace(known, user=known.user or user, groups=groups))
@@ -180,12 +182,15 @@ class Build:
         return f"put version {self.release.version} into {VERSIONS} (this takes minutes)"
 
     def is_done(self, machine: Machine) -> bool:
-        return self.release.version in machine.manifest.versions
+        """It still runs, too: a new Python of the distribution does not know its packages."""
+        version = self.release.version
+        program = machine.at(f"{VERSIONS}/{version}/bin/pi-voice")
+        return version in machine.manifest.versions and machine.holds(str(program), "--version")
 
     def do(self, machine: Machine) -> None:
         path = f"{VERSIONS}/{self.release.version}"
+        drop(machine, self.release.version)  # what an interrupted attempt left
         machine.claim(path)
-        machine.remove(path)  # what an interrupted attempt left
         place = machine.at(path)
         self.release.copy_to(place / "release")
         machine.call("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(place))
@@ -195,6 +200,7 @@ class Build:
             self.release.copy_to(copy)
             pip = (str(place / "bin" / "python"), "-m", "pip", "--no-input")
             machine.call(*pip, "install", "--disable-pip-version-check", f"{copy}{extra}")
+        machine.call("sync")  # whatever is on the list of versions is on the disk
         manifest = machine.manifest
         machine.note(replace(manifest, versions=(*manifest.versions, self.release.version)))
 
@@ -210,6 +216,7 @@ class Enabled:
         return machine.holds("systemctl", "is-enabled", "--quiet", SERVICE)
 
     def do(self, machine: Machine) -> None:
+        machine.claim(STATE)  # systemd makes it when the service starts
         machine.call("systemctl", "enable", SERVICE)
 
 
@@ -226,6 +233,7 @@ class Settled:
         return machine.manifest.current == self.version
 
     def do(self, machine: Machine) -> None:
+        machine.call("sync")  # the link to it, too, before it is the one in use
         known = machine.manifest
         kept = (known.current, self.version)
         for version in known.versions:
@@ -235,15 +243,16 @@ class Settled:
 
 
 def drop(machine: Machine, version: str) -> None:
-    """Remove a version from the machine."""
+    """Remove a version from the machine; nobody takes for complete what is half removed."""
     path = f"{VERSIONS}/{version}"
-    machine.remove(path)
     known = machine.manifest
     machine.note(
         replace(
             known,
             versions=tuple(other for other in known.versions if other != version),
-            made=tuple(other for other in known.made if other != path),
             previous="" if known.previous == version else known.previous,
         )
     )
+    machine.remove(path)
+    known = machine.manifest
+    machine.note(replace(known, made=tuple(other for other in known.made if other != path)))

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pi_voice.installer.machine import ETC, MANIFEST, OPT, SERVICE, STATE, UNIT, USER, Machine
+from pi_voice.installer.machine import (
+    ETC,
+    MANIFEST,
+    OPT,
+    SERVICE,
+    STATE,
+    UNIT,
+    USER,
+    VERSIONS,
+    Machine,
+    draft,
+)
+from pi_voice.installer.steps import drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +45,14 @@ class Gone:
         return f"remove {self.path}"
 
     def is_done(self, machine: Machine) -> bool:
-        return not machine.exists(self.path)
+        return not machine.exists(self.path) and not machine.exists(draft(self.path))
 
     def do(self, machine: Machine) -> None:
-        if _is_ours(self.path) or not machine.at(self.path).is_dir():
+        machine.remove(draft(self.path))  # what an interrupted attempt left
+        folder, _, name = self.path.rpartition("/")
+        if folder == VERSIONS:
+            drop(machine, name)
+        elif _is_ours(self.path) or not machine.at(self.path).is_dir():
             machine.remove(self.path)
         elif not any(machine.at(self.path).iterdir()):
             machine.at(self.path).rmdir()  # a folder of the system that others may use by now
