@@ -44,7 +44,6 @@ _PERSONAL = (
         rf"(?i)\b(psk|passphrase|wep[-_]?key\d?|wpa[-_]?psk|ssid)(\"?\s*[:=]\s*)"
         rf"(?:{_QUOTED}|[^\s\",;]+)"
     ),
-    re.compile(r"(\bnmcli connection (?:modify|up) )'[^'\n]*'"),
     # keys that have no shape of their own, and the identity of the machine
     re.compile(r"\b[0-9A-Fa-f]{32,}\b"),
     # what was said, whatever put it there
@@ -134,7 +133,10 @@ def _parts(facts: Facts, findings: Sequence[Finding]) -> Iterator[tuple[str, str
     yield "systemctl status", system.run("systemctl", "status", UNIT, "--no-pager", "-n", "0").out
     yield "systemctl show", system.run("systemctl", "show", UNIT, "-p", _ASKED_OF_UNIT).out
     yield f"last {JOURNAL_LINES} lines of the log", _journal(system)
-    yield "the run that ended abnormally", system.read(facts.settings.device.state_dir / LAST_RUN)
+    yield (
+        "the run that ended by a fault of its own",
+        system.read(facts.settings.device.state_dir / LAST_RUN),
+    )
 
 
 def _configuration(facts: Facts) -> str:

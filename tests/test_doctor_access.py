@@ -117,7 +117,7 @@ def test_a_strip_needs_the_bus_and_its_library(pi: Patient) -> None:
     assert levels(access.spi(pi.facts)) == ["failure", "failure"]
     pi.system.modules = {"spidev"}
     (found,) = access.spi(pi.facts)
-    assert "dtparam=spi=on" in found.fix
+    assert found.fix.endswith(": sudo raspi-config nonint do_spi 0 && sudo reboot")
     pi.system.write("/dev/spidev0.0")
     assert words(access.spi(pi.facts)) == [("ok", "the SPI bus is on")]
 

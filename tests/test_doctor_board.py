@@ -7,6 +7,7 @@ import pytest
 
 from pi_voice.doctor import board
 from pi_voice.doctor.system import Space
+from pi_voice.installer.command import FREE_BYTES
 from tests.fake_system import Patient, levels, words
 
 STATE = "/var/lib/pi-voice"
@@ -66,6 +67,10 @@ def test_heat_is_told(pi: Patient, millidegrees: str, level: str) -> None:
 def test_a_full_disk_is_told_before_it_hurts(pi: Patient, free: int, level: str) -> None:
     pi.system.room = Space(free, 2**34)
     assert levels(board.disk(pi.facts)) == [level]
+
+
+def test_what_an_upgrade_needs_is_what_the_installer_asks_for() -> None:
+    assert board.ROOM_BYTES == FREE_BYTES
 
 
 def test_a_read_only_root_forgets_what_must_be_kept(pi: Patient) -> None:

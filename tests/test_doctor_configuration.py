@@ -84,7 +84,10 @@ def test_a_key_that_cannot_be_one_is_found(pi: Patient, text: str | None, fact: 
     (found,) = configuration.key(pi.facts)
     assert found.what.startswith(fact)
     assert found.failure is Failure.KEY_REFUSED
-    assert "sudo nano /etc/pi-voice/api_key" in found.fix
+    assert found.fix == (
+        "Put the key there, alone on one line: sudo nano /etc/pi-voice/api_key; "
+        "then: sudo systemctl restart pi-voice"
+    )
 
 
 def test_a_key_that_everybody_can_read_is_a_warning(pi: Patient) -> None:

@@ -15,6 +15,7 @@ from pi_voice.hints import HINTS
 from tests.fake_system import Patient, levels, words
 
 REAL = parse('[service]\nurl = "wss://voice.example.org/v1/realtime"\n')
+HOME = "0b9f2a4e-6f1c-4f0e-9a51-3c8f6f0c9a11"
 ON, OFF = "Power save: on\n", "Power save: off\n"
 
 
@@ -43,9 +44,12 @@ def test_wifi_that_saves_power_is_switched_off_for_good_where_there_is_networkma
     wifi(pi, ON)
     (found, _) = network.wifi(pi.facts)
     assert (found.level, found.fix) == ("warning", "sudo iw dev wlan0 set power_save off")
-    pi.system.answer("nmcli -t -f DEVICE,CONNECTION device", "lo:lo\nwlan0:Our home\n")
+    pi.system.answer("nmcli -t -f DEVICE,CON-UUID device", f"lo:1c2d\nwlan0:{HOME}\n")
     (found, _) = network.wifi(pi.facts)
-    assert "modify 'Our home' 802-11-wireless.powersave 2" in found.fix
+    assert found.fix == (
+        f"sudo nmcli connection modify {HOME} 802-11-wireless.powersave 2 && "
+        f"sudo nmcli connection up {HOME}"
+    )
 
 
 def test_good_wifi_is_fine(pi: Patient) -> None:

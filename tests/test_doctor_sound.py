@@ -230,3 +230,11 @@ def test_a_microphone_in_use_is_not_opened(pi: Patient) -> None:
 def test_the_process_behind_a_holder_is_known() -> None:
     assert End("speaker", "x", holder="pid 812 (pi-voice)").holder_pid == 812
     assert End("speaker", "x").holder_pid == 0
+
+
+def test_a_control_that_shares_its_name_is_told_by_its_number() -> None:
+    """Without it amixer would set the first one."""
+    second = "Simple mixer control 'Mic',1\n  Mono: Capture 0 [0%] [on]\n"
+    first = second.replace(",1", ",0")
+    found = sound.controls(first + second, "microphone")
+    assert [control.name for control in found] == ["Mic", "Mic,1"]

@@ -122,4 +122,4 @@ def test_the_last_words_of_a_run_are_pointed_out(pi: Patient) -> None:
     assert words(unit.last_run(pi.facts)) == []
     pi.system.write("/var/lib/pi-voice/last-run.log", "died\n")
     (found,) = unit.last_run(pi.facts)
-    assert (found.level, found.fix) == ("note", "pi-voice logs --last-run")
+    assert (found.level, found.fix) == ("note", "sudo pi-voice logs --last-run")

@@ -120,7 +120,7 @@ def spi(facts: Facts) -> Iterator[Finding]:
             SPI, "spidev is missing, so the strip stays dark", "sudo apt install python3-spidev"
         )
     if not facts.system.glob("/dev/spidev*"):
-        fix = "sudo raspi-config nonint do_spi 0 (dtparam=spi=on in config.txt) && sudo reboot"
+        fix = "Have dtparam=spi=on in config.txt: sudo raspi-config nonint do_spi 0 && sudo reboot"
         yield fault(SPI, "the strip is on the SPI bus, and the bus is switched off", fix)
     else:
         yield ok(SPI, "the SPI bus is on")

@@ -78,4 +78,5 @@ def key(facts: Facts) -> Iterator[Finding]:
 
 
 def _write(path: object) -> str:
-    return f"sudo nano {path} (the key alone on one line); then: sudo systemctl restart pi-voice"
+    restart = "sudo systemctl restart pi-voice"
+    return f"Put the key there, alone on one line: sudo nano {path}; then: {restart}"

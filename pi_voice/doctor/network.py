@@ -37,8 +37,8 @@ def _power_save(facts: Facts, name: str) -> Iterator[Finding]:
         fix = f"sudo iw dev {name} set power_save off"
         if connection := _connection(facts, name):
             fix = (
-                f"sudo nmcli connection modify '{connection}' 802-11-wireless.powersave 2 && "
-                f"sudo nmcli connection up '{connection}'"
+                f"sudo nmcli connection modify {connection} 802-11-wireless.powersave 2 && "
+                f"sudo nmcli connection up {connection}"
             )
         what = f"{name} saves power: single packets wait for up to seconds"
         yield warning(POWER_SAVE, what, fix)
@@ -50,8 +50,8 @@ def _power_save(facts: Facts, name: str) -> Iterator[Finding]:
 
 
 def _connection(facts: Facts, name: str) -> str:
-    """What NetworkManager calls the connection of an interface."""
-    told = facts.system.run("nmcli", "-t", "-f", "DEVICE,CONNECTION", "device").out
+    """The number of an interface's connection; its name may be anything, and tells where it is."""
+    told = facts.system.run("nmcli", "-t", "-f", "DEVICE,CON-UUID", "device").out
     pairs = (line.split(":", 1) for line in told.splitlines() if ":" in line)
     return next((connection for device, connection in pairs if device == name), "")
 
@@ -63,7 +63,7 @@ def _signal(facts: Facts, name: str) -> Iterator[Finding]:
         return
     dbm = int(found[1])
     if dbm < WEAK_DBM:
-        fix = f"Move the box or the access point, then see: iw dev {name} link"
+        fix = f"Move the box or the access point, then see: sudo iw dev {name} link"
         yield warning(SIGNAL, f"{name} is weak: {dbm} dBm", fix)
     else:
         yield ok(SIGNAL, f"{name} receives {dbm} dBm")
@@ -90,7 +90,7 @@ def dns(facts: Facts) -> Iterator[Finding]:
     try:
         addresses = facts.system.resolve(*target)
     except OSError as error:
-        fix = "resolvectl status; cat /etc/resolv.conf; then check the cable or the Wi-Fi"
+        fix = "Check the cable or the Wi-Fi, and whom this box asks: cat /etc/resolv.conf"
         what = f"the name {target[0]} cannot be resolved ({error.strerror or error})"
         yield fault(DNS, what, fix, Failure.NO_NETWORK)
         return

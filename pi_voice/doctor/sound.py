@@ -137,13 +137,13 @@ def controls(text: str, direction: str) -> list[Control]:
     word = "Capture" if direction == "microphone" else "Playback"
     parts = _CONTROL.split(text)[1:]
     found = []
-    for name, told in zip(parts[0::3], parts[2::3], strict=True):
+    for name, index, told in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
         lines = [line for line in told.splitlines() if re.match(r"\s+(Mono|Front|Rear)", line)]
         own = [line.partition(f"{word} ")[2].partition("Capture ")[0] for line in lines]
         percents = tuple(int(n) for line in own for n in re.findall(r"\[(\d+)%\]", line))
         switches = tuple(s for line in own for s in re.findall(r"\[(on|off)\]", line))
         if percents or switches:
-            found.append(Control(name, percents, switches))
+            found.append(Control(f"{name},{index}" if index != "0" else name, percents, switches))
     return found
 
 

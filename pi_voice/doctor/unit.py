@@ -16,6 +16,7 @@ from pi_voice.journal import LAST_RUN
 INSTALLED, RUNNING, RESTARTS = "unit.installed", "unit.running", "unit.restarts"
 CONTROL, BOX, VERSION, CRASH = "unit.control", "unit.box", "unit.version", "unit.last_run"
 SHOW_WHY = "journalctl -u pi-voice -n 50 --no-pager"
+SHOW_LAST_RUN = "sudo pi-voice logs --last-run"  # whoever may read it, or not
 RESTART = "sudo systemctl restart pi-voice"
 
 
@@ -101,5 +102,5 @@ def last_run(facts: Facts) -> Iterator[Finding]:
     when = facts.system.modified(path)
     at = f" ({when:%Y-%m-%d %H:%M})" if when else ""
     yield note(
-        CRASH, f"a run ended abnormally{at}; its last lines were kept", "pi-voice logs --last-run"
+        CRASH, f"a run ended by a fault of its own{at}; its last lines were kept", SHOW_LAST_RUN
     )
