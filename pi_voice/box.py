@@ -29,12 +29,18 @@ PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6  # 4 kB, and 16 kB on a Pi 5
 
 
 def run(settings: Settings) -> None:
-    """Be the device until SIGTERM."""
-    journal = Journal(settings.device.state_dir)
-    service.configure_logging(settings.log.level, journal)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with journal.keeping():
-        asyncio.run(_run(settings, journal))
+    """Be the device until SIGTERM.
+
+    Raises:
+        TakenError: Another one has its files where this one would have them.
+    """
+    device = settings.device
+    with service.alone(device.runtime_dir, device.state_dir):
+        journal = Journal(device.state_dir)
+        service.configure_logging(settings.log.level, journal)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        with journal.keeping():
+            asyncio.run(_run(settings, journal))
 
 
 async def _run(settings: Settings, journal: Journal) -> None:
@@ -73,7 +79,11 @@ class Watched:
         self.spending = Spending(counters, wire(settings), post=daemon.post, keep=memory.note_spent)
         self.health = Health()
         self.overview = Overview(
-            daemon.device, self.health, self.spending.report, settings.device.name
+            daemon.device,
+            self.health,
+            self.spending.report,
+            settings.device.name,
+            disk=lambda: memory.trouble,
         )
         daemon.watchers += [self.spending, self.health, self.overview]
 

@@ -116,8 +116,9 @@ def playback(settings: Settings, far_end: FarEnd | None) -> Callable[[int], Play
 
 def microphone(settings: Settings, sound: PortAudio) -> PyAudioMicrophone:
     audio = settings.audio
-    channels = audio.microphone_channel or 1
-    return PyAudioMicrophone(audio.microphone, sound, batch_ms=audio.batch_ms, channels=channels)
+    return PyAudioMicrophone(
+        audio.microphone, sound, batch_ms=audio.batch_ms, channels=audio.microphone_channel
+    )
 
 
 def speaker(settings: Settings, sound: PortAudio, far_end: FarEnd | None) -> PyAudioSpeaker:

@@ -17,7 +17,7 @@ from typing import Self
 
 from pi_voice.control_wire import REQUEST_BYTES, SOCKET, Answer, Request, RequestError, Verb
 from pi_voice.core.events import Cue, Event, Say, Wish
-from pi_voice.status import Status
+from pi_voice.status import NOT_KEPT, Status
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Access:
         ask: Puts an event into the inbox.
         status: How things stand.
         logs: The last lines of the log, the oldest first.
-        last_run: Those of the run that ended abnormally.
+        last_run: Those of the run that ended by a fault of its own.
     """
 
     ask: Callable[[Event], None]
@@ -229,7 +229,7 @@ class Wishes:
         if await self._becomes(
             lambda now: now.muted and now.microphone != "open" and now.mute_kept
         ):
-            return True, "muted: the microphone is closed"
+            return True, f"muted: the microphone is closed{self._until_when()}"
         if self._access.status().muted and self._access.status().microphone != "open":
             return True, "muted: the microphone is closed; the disk is slow to keep it"
         if self._access.status().muted:
@@ -238,6 +238,12 @@ class Wishes:
                 "Look who holds it: sudo pi-voice mute --verify"
             )
         return False, "the box did not mute; look why: pi-voice logs"
+
+    def _until_when(self) -> str:
+        """A mute that ends with the power is worth a word."""
+        found = (finding for finding in self._access.status().findings)
+        lost = next((finding.text for finding in found if finding.name == NOT_KEPT), "")
+        return f"; but {lost}" if lost else ""
 
     async def _unmute(self) -> tuple[bool, str]:
         now = self._access.status()

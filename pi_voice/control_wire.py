@@ -35,7 +35,7 @@ class Request:
     Attributes:
         verb: What is asked for.
         text: What to say.
-        last_run: For logs: those of the run that ended abnormally.
+        last_run: For logs: those of the run that ended by a fault of its own.
     """
 
     verb: Verb

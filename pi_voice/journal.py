@@ -1,4 +1,4 @@
-"""The last lines of the log in memory, kept on disk after an abnormal end; and no key in any."""
+"""The last lines of the log in memory, kept on disk when a fault ends the run; no key in any."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def last_run(folder: Path) -> tuple[str, ...]:
-    """The last lines of the run that ended abnormally, none if all ended well.
+    """The last lines of the run that ended by a fault of its own, none if all ended well.
 
     Args:
         folder: The same as of the Journal that kept them.

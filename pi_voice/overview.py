@@ -16,7 +16,7 @@ from pi_voice.core.failures import Failure
 from pi_voice.core.states import Connection, Mic, pattern
 from pi_voice.health import Health
 from pi_voice.hints import HINTS
-from pi_voice.status import Finding, Status
+from pi_voice.status import NOT_KEPT, Finding, Status
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Overview:
         health: Judges what the device cannot see.
         spent: What the conversation cost so far.
         name: Of the box.
+        disk: Why the disk does not keep what should outlive a power cut, "" while it does.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Overview:
         health: Health,
         spent: Callable[[], Mapping[str, object]],
         name: str,
+        disk: Callable[[], str] = str,
     ) -> None:
         self._device = device
         self._health = health
         self._spent = spent
         self._name = name
+        self._disk = disk
         self._began_s: float | None = None
         self._state_s = self._connection_s = 0.0
         self._seen = (pattern(device.condition), device.condition.connection)
@@ -120,6 +123,9 @@ class Overview:
             yield _failure(Failure.NO_SPEAKER)
         if box.trouble is not None:
             yield _failure(box.trouble)
+        if trouble := self._disk():
+            fact = f"what is muted and spent would not outlive a power cut ({trouble})"
+            yield Finding(NOT_KEPT, fact, "Make room, or make [device] state_dir writable")
         for found in self._health.findings():
             yield Finding(found.code, found.text)
 

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ from pi_voice.errors import EXIT_FAULT, EXIT_FORBIDDEN, EXIT_UNAVAILABLE, PiVoic
 
 ANSWER_S = 10.0  # longer than the box waits for a card that is slow to close
 ANSWER_BYTES = 2**21  # 200 lines of 1,000 characters, of up to 6 bytes each
+ASK_S = 3.0  # systemd answers at once, if ever
+UNIT = "pi-voice.service"
 START = "sudo systemctl start pi-voice"
 ALL_WELL = (
     "No run ended by a fault of its own. A power cut or kill -9 leaves no last lines here; "
@@ -52,16 +55,18 @@ class Box:
         state: [device] state_dir.
         group: [control] group.
         start: The command that starts it.
+        listens: [control] enabled.
     """
 
     runtime: Path = Path("/run/pi-voice")
     state: Path = Path("/var/lib/pi-voice")
     group: str = "pi-voice"
     start: str = START
+    listens: bool = True
 
     @classmethod
     def configured(cls, config: Path, *, required: bool) -> Box:
-        """Read three settings; what is wrong with the others is told by pi-voice config check.
+        """Read four settings; what is wrong with the others is told by pi-voice config check.
 
         Args:
             config: The file of the service.
@@ -85,6 +90,7 @@ class Box:
                 Path(device.get("state_dir", cls().state)),
                 str(control.get("group", cls().group)),
                 start,
+                control.get("enabled") is not False,
             )
         except (AttributeError, TypeError):  # not what the schema says
             return cls(start=start)
@@ -113,6 +119,11 @@ class Box:
         return answer, pid
 
     def _sentence(self, path: Path, error: OSError) -> PiVoiceError:
+        if not self.listens:
+            return NotRunningError(
+                "with [control] enabled = false the box answers nobody. Set it to true, then: "
+                "sudo systemctl restart pi-voice"
+            )
         start = f"Start it: {self.start}"
         if isinstance(error, FileNotFoundError):
             return NotRunningError(f"there is no {path}: the service does not run. {start}")
@@ -130,10 +141,23 @@ class Box:
 
 def show_status(box: Box, *, as_json: bool) -> int:
     """Print how things stand."""
-    answer, _ = box.ask(Request(Verb.STATUS))
-    facts = answer.status or {}
+    answer, pid = box.ask(Request(Verb.STATUS))
+    facts = {**(answer.status or {}), **_restarts(pid)}
     _print([json.dumps(facts, ensure_ascii=False)] if as_json else status.lines(facts))
     return 0
+
+
+def _restarts(pid: int) -> dict[str, object]:
+    """How often systemd started it again, where it is systemd that started it."""
+    command = ("systemctl", "show", UNIT, "--property=MainPID,NRestarts")
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    known = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
+    restarts = known.get("NRestarts", "")
+    is_it = known.get("MainPID") == str(pid)
+    return {"restarts": int(restarts)} if is_it and restarts.isdecimal() else {}
 
 
 def wish(box: Box, verb: Verb, text: str = "") -> int:
@@ -169,7 +193,13 @@ def _last_run(box: Box) -> tuple[str, ...]:
     try:
         return journal.last_run(box.state)
     except PermissionError:  # a member of the group may ask the box to read it
-        return box.ask(Request(Verb.LOGS, last_run=True))[0].lines
+        try:
+            return box.ask(Request(Verb.LOGS, last_run=True))[0].lines
+        except (NotRunningError, ForbiddenError) as error:
+            raise ForbiddenError(
+                f"{box.state / journal.LAST_RUN} may not be read by this user. Use sudo: "
+                "sudo pi-voice logs --last-run"
+            ) from error
 
 
 def _exchange(path: Path, line: bytes) -> tuple[bytes, int]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from pi_voice.daemon import Daemon, first_fault
 from pi_voice.errors import PiVoiceError
@@ -20,6 +23,43 @@ BEAT_S = 5.0  # one wake-up; a new hour of the budget and a dead part are notice
 DISK_S = 0.1  # a disk that does not write must not hold the end
 LEAVE_S = 1.8  # a stop takes less than 2 s, and a goodbye to the service at most 1 s of it
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+
+
+class TakenError(PiVoiceError):
+    """A second box would share the mute, the counters and the socket of the first."""
+
+
+@contextlib.contextmanager
+def alone(runtime: Path, state: Path) -> Iterator[None]:
+    """Keep every other box out of these folders; no trace is left, also not by a kill.
+
+    A folder that cannot be made or opened is left out: nothing can be shared in it.
+
+    Args:
+        runtime: [device] runtime_dir.
+        state: [device] state_dir.
+
+    Raises:
+        TakenError: Another box is in one of them.
+    """
+    with contextlib.ExitStack() as stack:
+        for folder, mode in {runtime: 0o750, state: 0o700}.items():
+            with contextlib.suppress(OSError):
+                folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            try:
+                door = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                continue
+            stack.callback(os.close, door)
+            try:
+                fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TakenError(
+                    f"another pi-voice runs with {folder}. Stop it first: "
+                    "sudo systemctl stop pi-voice; or give this one folders of its own: "
+                    "[device] runtime_dir and state_dir"
+                ) from None
+        yield
 
 
 class _JournalFormatter(logging.Formatter):

@@ -106,7 +106,7 @@ class Memory:
     Attributes:
         muted: What was remembered from the last run.
         spent: The counters of the last run; see `budget.Ledger.kept`.
-        is_kept: False while the disk does not take what should be kept.
+        trouble: Why the disk does not take what should be kept, "" while it does.
     """
 
     def __init__(self, file: StateFile | None = None) -> None:
@@ -122,7 +122,7 @@ class Memory:
         self.muted = facts.get("muted") is True
         spent = facts.get("spent")
         self.spent: Facts = spent if isinstance(spent, dict) else {}
-        self.is_kept = True
+        self.trouble = ""
         self._file = file
         self._facts: Facts = facts
         self._counters: Callable[[], Mapping[str, Any]] | None = None
@@ -171,7 +171,7 @@ class Memory:
             while self._answered < asked:
                 self._answered += 1
                 yield Remembered()
-            if not self.is_kept:
+            if self.trouble:
                 await self._pause(RETRY_S)
                 self._changed.set()
 
@@ -192,13 +192,7 @@ class Memory:
         try:
             await asyncio.to_thread(self._file.save, self._now())
         except OSError as error:
-            if self.is_kept:
-                logger.warning(
-                    "what is muted and spent cannot be kept over a power cut: %s. "
-                    "Make room, or make [device] state_dir writable",
-                    error,
-                )
-            self.is_kept = False
+            self.trouble = error.strerror or str(error)
             return False
-        self.is_kept = True
+        self.trouble = ""
         return True

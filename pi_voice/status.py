@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pi_voice import __version__
 
 SHAPE = 1  # grows when a key changes its meaning; new keys may come at any time
+NOT_KEPT = "not_kept"  # the name of the finding that a mute would not outlive a power cut
 COLUMN = 12  # the words of ours are shorter
 AMOUNTS = (  # what is spent, its limit, its unit, its name, and since when
     ("hour_s", "hour_limit_s", "s", "", "this hour"),
@@ -41,7 +42,8 @@ class Status:
         state: What the status light shows, by the name of its pattern.
         state_s: For how long.
         muted: Nothing is heard, because somebody wants it so.
-        mute_kept: What was asked for would outlive a power cut, or cannot be kept at all.
+        mute_kept: What was asked for would outlive a power cut, or cannot be kept at all, which is
+            a finding.
         switched_off: The mute switch at the box is closed; nothing else can unmute then.
         microphone: "open" from when the capture handle is asked for until it is known to be given
             back, "closed", or "lost" where it is wanted and not to be had.
@@ -57,7 +59,6 @@ class Status:
         name: Of the box, as configured.
         pid: Of the process that answers.
         uptime_s: How long it runs.
-        restarts: How often it was started again since the box was.
         version: Of the program.
         more: Further facts; they stand beside the others.
     """
@@ -79,7 +80,6 @@ class Status:
     name: str = "pi-voice"
     pid: int = 0
     uptime_s: float = 0.0
-    restarts: int = 0
     version: str = __version__
     more: Mapping[str, object] = field(default_factory=dict)
 

@@ -30,8 +30,10 @@ from pi_voice.core.states import Mic
 from pi_voice.daemon import Daemon
 from pi_voice.frames import AudioFormat
 from pi_voice.health import UnwellError
+from pi_voice.journal import LAST_RUN
 from pi_voice.spending import today
 from pi_voice.state import Memory, StateFile
+from pi_voice.status import NOT_KEPT
 from tests.until import until
 
 PATIENCE_S = 30
@@ -150,6 +152,23 @@ def test_mute_outlives_a_kill(tmp_path: Path) -> None:
         assert process.end(signal.SIGTERM) == 0
 
 
+def test_a_second_box_in_the_same_folders_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """Otherwise a mute would reach only one of them."""
+    with running(tmp_path) as process:
+        kept = tmp_path / "state" / LAST_RUN
+        kept.write_text("what broke last week\n")
+        second = process.verb("run")
+        assert second.returncode == 1
+        assert second.stderr == (
+            f"pi-voice: another pi-voice runs with {tmp_path / 'run'}. Stop it first: "
+            "sudo systemctl stop pi-voice; or give this one folders of its own: "
+            "[device] runtime_dir and state_dir\n"
+        )
+        assert kept.read_text() == "what broke last week\n"
+        assert process.status()["pid"] == process.pid
+        assert process.end(signal.SIGTERM) == 0
+
+
 @pytest.mark.parametrize(
     "how",
     [
@@ -162,8 +181,10 @@ def test_a_box_that_can_keep_nothing_still_mutes_and_ends_well(
     tmp_path: Path, how: dict[str, Any]
 ) -> None:
     with running(tmp_path, **how) as process:
-        assert process.verb("mute").returncode in (0, 1)
+        said = process.verb("mute")
+        assert said.returncode in (0, 1)
         told = process.status()
+        assert NOT_KEPT in [finding["name"] for finding in told["findings"]]
         assert told["muted"]
         assert told["microphone"] == "closed"
         assert process.end(signal.SIGTERM) == 0

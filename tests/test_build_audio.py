@@ -10,6 +10,7 @@ import pytest
 
 from pi_voice import build_audio
 from pi_voice.audio.echo import CouplingGate
+from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.silero import SileroGate
 from pi_voice.audio.vad import SpeechGate
 from pi_voice.config import Settings, parse
@@ -92,6 +93,14 @@ def test_nobody_judges_sound_where_a_button_tells_who_talks(
     with pytest.raises(ConfigError):
         build_audio.ears(parse(f'[activation]\nmode = "voice"\n{silero}'))
     assert build_audio.ears(parse(f'[activation]\nmode = "{mode}"\n{silero}'))
+
+
+@pytest.mark.parametrize(("wanted", "channels"), [('"all"', None), ("1", 1), ("3", 3)])
+def test_the_card_is_asked_for_the_channel_that_is_chosen(
+    wanted: str, channels: int | None
+) -> None:
+    settings = parse(f"[audio]\nmicrophone_channel = {wanted}\n")
+    assert build_audio.microphone(settings, PortAudio())._request.channels == channels
 
 
 TORCH = """

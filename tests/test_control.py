@@ -18,7 +18,7 @@ import pytest
 from pi_voice import control
 from pi_voice.control_wire import REQUEST_BYTES, SOCKET, Answer, Request, Verb
 from pi_voice.core.events import Cue, Event, Wish
-from pi_voice.status import Finding, Status
+from pi_voice.status import NOT_KEPT, Finding, Status
 from tests.controlled import ControlledBox, controlled
 from tests.until import until
 
@@ -114,6 +114,17 @@ async def test_a_mute_that_the_disk_does_not_keep_in_time_is_told_as_such(
     assert await box.wishes().fulfil(Request(Verb.MUTE)) == (
         True,
         "muted: the microphone is closed; the disk is slow to keep it",
+    )
+
+
+async def test_a_mute_that_a_power_cut_would_end_says_so() -> None:
+    lost = Finding(NOT_KEPT, "what is muted and spent would not outlive a power cut (full)")
+    now = Status("muted", True, "closed", "online", findings=(lost,))
+    wishes = control.Wishes(control.Access(lambda _: None, lambda: now), remote_unmute=False)
+    assert await wishes.fulfil(Request(Verb.MUTE)) == (
+        True,
+        "muted: the microphone is closed; but what is muted and spent would not outlive a power "
+        "cut (full)",
     )
 
 

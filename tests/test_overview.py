@@ -13,6 +13,7 @@ from pi_voice.core.device import Device
 from pi_voice.core.events import Cue, Event, Wish
 from pi_voice.health import Health
 from pi_voice.overview import AGAIN_S, Overview
+from pi_voice.status import NOT_KEPT
 from tests.histories import DOWN, REFUSED, UP, press
 
 MUTE = Cue(Wish.MUTE, 0.0)
@@ -24,7 +25,14 @@ class Watched:
     def __init__(self, device: Device | None = None) -> None:
         self.device = device or Device(PushToTalk())
         self.health = Health()
-        self.overview = Overview(self.device, self.health, lambda: {"day_s": 3.0}, "kitchen")
+        self.trouble = ""
+        self.overview = Overview(
+            self.device,
+            self.health,
+            lambda: {"day_s": 3.0},
+            "kitchen",
+            disk=lambda: self.trouble,
+        )
         self.now_s = 100.0
         self.post(ev.Started(muted=False))
 
@@ -155,3 +163,21 @@ def test_why_the_link_was_away_once_is_no_news() -> None:
     box.post(DOWN, Cue(Wish.HANG_UP, 0.0))
     told = box.overview.status(160.0)
     assert (told.connection, told.connection_reason) == ("asleep", "")
+
+
+def test_a_disk_that_keeps_nothing_is_told_with_what_helps(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    box = Watched()
+    box.post(UP)
+    box.trouble = "No space left on device"
+    box.post(MUTE, ev.Remembered())
+    (found,) = box.overview.status(160.0).findings
+    assert found.name == NOT_KEPT
+    assert found.text == (
+        "what is muted and spent would not outlive a power cut (No space left on device)"
+    )
+    assert found.hint == "Make room, or make [device] state_dir writable"
+    assert [text.partition(":")[0] for text in caplog.messages] == [NOT_KEPT]
+    box.trouble = ""
+    assert box.overview.status(160.0).findings == ()

@@ -71,6 +71,35 @@ def test_an_array_is_opened_with_the_channel_that_is_wanted(fake: FakePyAudio) -
         assert sound.open(request).format == AudioFormat(48_000, 6)
 
 
+@pytest.mark.parametrize(
+    ("name", "inputs", "opened"),
+    [
+        ("Codec: I2S (hw:1,0)", 2, 2),  # a mono microphone may be wired to its right channel
+        ("Array: USB Audio (hw:1,0)", 6, 6),
+        ("Desk: USB Audio (hw:1,0)", 18, 1),
+        ("Mono: USB Audio (hw:1,0)", 1, 1),
+        ("pulse", 32, 1),
+    ],
+)
+def test_all_channels_of_a_card_are_heard_where_none_is_chosen(
+    fake: FakePyAudio, name: str, inputs: int, opened: int
+) -> None:
+    fake.cards[0] = FakeCard(name, inputs, counts=tuple(range(1, inputs + 1)))
+    request = CardRequest(name.split(":")[0], Direction.MICROPHONE, 40, channels=None)
+    with PortAudio() as sound:
+        assert sound.open(request).format == AudioFormat(48_000, opened)
+
+
+@pytest.mark.parametrize(("name", "count"), [("Odd: USB Audio (hw:1,0)", 1), ("odd", 2)])
+def test_what_does_not_open_with_all_its_channels_is_heard_with_fewer(
+    fake: FakePyAudio, name: str, count: int
+) -> None:
+    fake.cards[0] = FakeCard(name, 4, counts=(count,))
+    request = CardRequest("odd", Direction.MICROPHONE, 40, channels=None)
+    with PortAudio() as sound:
+        assert sound.open(request).format == AudioFormat(48_000, count)
+
+
 def test_what_worked_is_tried_first_the_next_time(fake: FakePyAudio) -> None:
     card = fake.cards[0]
     card.rates = (16_000,)

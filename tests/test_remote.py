@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_voice import captures, cli, remote
+from pi_voice import captures, cli, journal, remote
 from pi_voice.captures import Capture, Seen
 from pi_voice.config import Settings
 from pi_voice.control_wire import SOCKET, Answer
@@ -302,3 +302,51 @@ def test_the_verbs_start_without_what_takes_long_to_load() -> None:
         set(loaded) & {"asyncio", "numpy", "websockets", "pi_voice.config", "logging.config"}
         == set()
     )
+
+
+def test_a_box_that_answers_nobody_is_not_said_to_be_dead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config(tmp_path)
+    path.write_text(f"{path.read_text()}[control]\nenabled = false\n")
+    assert cli.main(["status", "--config", str(path)]) == 69
+    assert capsys.readouterr().err == (
+        "pi-voice: with [control] enabled = false the box answers nobody. Set it to true, then: "
+        "sudo systemctl restart pi-voice\n"
+    )
+
+
+def test_the_last_words_of_a_dead_box_are_told_to_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(folder: Path) -> tuple[str, ...]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(journal, "last_run", closed)
+    box = Box(runtime=tmp_path, state=tmp_path)
+    with pytest.raises(remote.ForbiddenError, match="Use sudo: sudo pi-voice logs --last-run$"):
+        remote.show_logs(box, count=5, last_run=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("MainPID={pid}\nNRestarts=7\n", "started again 7 times"),
+        ("MainPID={pid}\nNRestarts=\n", "process"),
+        ("MainPID=1\nNRestarts=7\n", "process"),
+        ("", "process"),
+    ],
+    ids=["the service", "an old systemd", "another process", "no service"],
+)
+async def test_how_often_systemd_had_to_start_it_again_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: str
+) -> None:
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f"#!/bin/sh\ncat <<'END'\n{said.format(pid=os.getpid())}END\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    async with controlled(tmp_path, ControlledBox()):
+        shown = await pi_voice(tmp_path, "status")
+    assert told in shown.out
+    assert ("started again" in shown.out) == ("again" in told)

@@ -190,3 +190,26 @@ async def test_the_watchdog_is_fed_twice_as_often_as_it_asks(
         "WATCHDOG=1\nSTATUS=asleep",
     ]
     assert "READY=1" in told
+
+
+def test_two_boxes_never_share_a_folder(tmp_path: Path) -> None:
+    run, state = tmp_path / "run", tmp_path / "state"
+    with service.alone(run, state):
+        for other in ((run, tmp_path / "other"), (tmp_path / "other", state)):
+            with pytest.raises(service.TakenError, match="another pi-voice runs with"):
+                service.alone(*other).__enter__()
+        with service.alone(tmp_path / "its", tmp_path / "own"):
+            pass
+    with service.alone(run, state):
+        pass
+    assert list(run.iterdir()) == list(state.iterdir()) == []
+
+
+def test_one_folder_for_both_is_no_second_box(tmp_path: Path) -> None:
+    with service.alone(tmp_path, tmp_path):
+        pass
+
+
+def test_where_no_folder_can_be_made_nothing_is_shared() -> None:
+    with service.alone(Path("/proc/pi-voice"), Path("/dev/null/pi-voice")):
+        pass

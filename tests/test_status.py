@@ -27,9 +27,14 @@ FULL = Status(
     name="hall",
     pid=812,
     uptime_s=90_000,
-    restarts=2,
     version="1.2.3",
-    more={"dropped_frames": 3, "open_cards": ["usb", "hdmi"], "echo": None, "hot": False},
+    more={
+        "restarts": 2,
+        "dropped_frames": 3,
+        "open_cards": ["usb", "hdmi"],
+        "echo": None,
+        "hot": False,
+    },
 )
 
 

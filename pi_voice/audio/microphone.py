@@ -44,7 +44,7 @@ class PyAudioMicrophone:
         sound: PortAudio,
         *,
         batch_ms: float = 40,
-        channels: int = 1,
+        channels: int | None = None,
         patience: Patience | None = None,
     ) -> None:
         """Choose the card; nothing is opened yet.
@@ -53,7 +53,7 @@ class PyAudioMicrophone:
             device: In the words of the configuration.
             sound: Shared with the speaker.
             batch_ms: Sound per AudioBatch, for one wake-up of the loop each.
-            channels: The fewest that are of use, for arrays; else mono, or two where it must be.
+            channels: The fewest that are of use; None for all that the card has.
             patience: When the card counts as lost.
         """
         self.is_relaxed = False

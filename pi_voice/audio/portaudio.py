@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # 48 kHz first: nearly every codec runs at it, and 24 and 16 kHz are whole parts of it. What
 # PortAudio proposes comes second: it says 44.1 kHz for every card that can be made to do it.
 RATES_HZ = (48_000, 44_100, 24_000, 16_000)
+MOST_CHANNELS = 8  # of an array; a mixing desk has more, and most of them hear nobody
 RENEW_S = 10.0  # a new list probes every PCM there could be: half a second of a Pi Zero's CPU
 SETTLE_S = 1.0  # a card that was just plugged in is listed before it can be used
 _OTHER_FORMAT = (pyaudio.paInvalidSampleRate, pyaudio.paInvalidChannelCount)
@@ -198,10 +199,10 @@ class PortAudio:
         raise self._failure(request, reason) from reason
 
     def _formats(self, pcm: Pcm, request: CardRequest) -> list[AudioFormat]:
-        """What to try: what worked last, then the fewest channels at every rate."""
+        """What to try: what worked last, then the channels that are wanted at every rate."""
         last = self._worked.get(request)
         rates = dict.fromkeys((RATES_HZ[0], pcm.rate_hz, *RATES_HZ))
-        counts = dict.fromkeys((request.channels, max(2, request.channels)))
+        counts = dict.fromkeys(_counts(pcm, request))
         formats = [AudioFormat(rate_hz, channels) for rate_hz in rates for channels in counts]
         return list(dict.fromkeys([last, *formats] if last else formats))
 
@@ -225,6 +226,18 @@ class PortAudio:
                 return bool(self._library.is_format_supported(rate_hz, **wanted))
         except (OSError, ValueError):  # how PyAudio says no
             return False
+
+
+def _counts(pcm: Pcm, request: CardRequest) -> tuple[int, ...]:
+    """Channels to try.
+
+    All of a card must be asked for: of fewer PortAudio gives the first and drops the rest. What is
+    no card mixes them by itself, and offers as many as anybody may want.
+    """
+    if request.channels is not None:
+        return request.channels, max(2, request.channels)
+    own = pcm.channels(request.direction)
+    return own if pcm.place and own <= MOST_CHANNELS else 1, 1, 2
 
 
 def _index(ask: Callable[[], Mapping[str, Any]]) -> int | None:

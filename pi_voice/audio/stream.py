@@ -57,13 +57,13 @@ class CardRequest:
         device: In the words of the configuration.
         direction: Which end.
         batch_ms: Sound per callback.
-        channels: The fewest that are of use.
+        channels: The fewest that are of use; None for all that a card has.
     """
 
     device: str
     direction: Direction
     batch_ms: float
-    channels: int = 1
+    channels: int | None = 1
 
     def error(self, fact: str, fix: str) -> DeviceError:
         return DeviceError(f"{self.direction} {self.device!r}", fact, fix)
