@@ -55,6 +55,9 @@ class Box:
         self._pi.plug(1, "Device", "USB PnP Sound Device")
         self._fake.cards.append(self.socket)
 
+    def plug_in_another(self) -> None:
+        self._pi.plug(2, "Headset", "Headset")
+
     def unplug(self) -> None:
         self._fake.cards.remove(self.socket)
         self._pi.unplug(1)
@@ -134,6 +137,45 @@ async def test_while_a_reply_plays_it_is_not_cut_and_the_microphone_waits_for_it
         here.speaker.end_item("one")
         await here.hears()
         assert here.mouth.kinds()[-1] is PlaybackEnded
+
+
+async def test_a_card_of_no_concern_costs_no_word_while_a_reply_plays(
+    here: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.01)
+    async with here.living():
+        here.plug_in()
+        here.microphone.open()
+        await here.hears()
+        here.microphone.close()
+        here.speaker.play("one", bytes(WIRE.size_bytes(100)))
+        await until(lambda: here.dac.is_open and here.dac.stream.runs)
+        here.plug_in_another()
+        here.microphone.open()
+        await here.hears()
+        heard = len(here.ear.batches)
+        await until(lambda: len(here.ear.batches) > heard + 20)
+        assert len(here.socket.streams) == 2
+        assert not any(batch.lost for batch in here.ear.batches)
+
+
+async def test_a_wish_for_a_new_list_that_has_come_true_without_costs_no_word(
+    here: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.01)
+    async with here.living():
+        here.plug_in()
+        here.microphone.open()
+        await here.hears()
+        here.speaker.play("one", bytes(WIRE.size_bytes(100)))
+        await until(lambda: here.dac.is_open and here.dac.stream.runs)
+        here.unplug()
+        await until(lambda: here.sound.renewal_wanted)
+        here.plug_in()
+        await here.hears()
+        streams, heard = len(here.socket.streams), len(here.ear.batches)
+        await until(lambda: len(here.ear.batches) > heard + 20)
+        assert len(here.socket.streams) == streams
 
 
 @pytest.mark.long

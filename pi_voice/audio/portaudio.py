@@ -37,8 +37,8 @@ class PortAudio:
     for a second, so none of them belongs on the event loop.
 
     Attributes:
-        renewal_wanted: Somebody waits for a new list of cards, which can only be made while
-            nothing is open: close what is of no use just now.
+        renewal_wanted: Somebody did not find a card and waits for a new list, which can only be
+            made while nothing is open: close what is of no use just now.
     """
 
     def __init__(self, kernel: Kernel | None = None) -> None:
@@ -50,7 +50,8 @@ class PortAudio:
         self._streams = 0
         self._library: Any = None
         self._inventory = Inventory((), (), self._kernel)
-        self._outdated = False
+        self._outdated = False  # a card was not found in it
+        self._is_old = False  # it would be made anew, were nothing open
         self._listed_s = 0.0
         self._renew_s = RENEW_S
         self._worked: dict[CardRequest, AudioFormat] = {}
@@ -99,7 +100,9 @@ class PortAudio:
                 stream.pcm, stream.card = pcm.name, card.number if card else None
             except DeviceError:
                 self._outdated = True
+                self.renewal_wanted = self._is_old
                 raise
+            self.renewal_wanted = False  # whoever still waits says so again at the next attempt
             self._streams += 1
             return stream
 
@@ -126,17 +129,15 @@ class PortAudio:
 
     def _renewed(self) -> Inventory:
         """The list, made anew where that is needed and possible."""
-        if not self._streams:
-            self.renewal_wanted = False
         now = self._kernel.cards()
         moved = [card for card in self._inventory.cards if card not in now]
         changed = moved or len(now) != len(self._inventory.cards)
         age_s = time.monotonic() - self._listed_s
         stale = self._outdated and age_s >= min(self._renew_s, RENEW_S)
-        if self._library is not None and not changed and not stale:
+        self._is_old = bool(changed or stale or self._library is None)
+        if not self._is_old:
             return self._inventory
         if self._streams:
-            self.renewal_wanted = True
             return self._inventory.without(moved)
         self._renew_s = SETTLE_S if changed else 2 * self._renew_s
         self._end()
@@ -154,7 +155,7 @@ class PortAudio:
             raise DeviceError("PortAudio", f"does not start ({error.strerror})", fix) from error
         cards = self._kernel.cards()
         self._inventory = Inventory(list(self._pcms()), cards, self._kernel)
-        self._outdated = False
+        self._outdated = self._is_old = False
         self._listed_s = time.monotonic()
 
     def _end(self) -> None:
