@@ -118,6 +118,17 @@ def test_a_listener_that_fails_harms_nobody(
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_a_listener_that_asks_what_was_cancelled_ends_nothing(emitter: EventEmitter) -> None:
+    cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    calls: list[str] = []
+    emitter.on("a", cancelled.result)
+    emitter.on("a", lambda: calls.append("second"))
+    emitter.on("error", lambda fault: calls.append(str(fault)))
+    emitter.emit("a")
+    assert calls == ["a listener of 'a' failed: CancelledError()", "second"]
+
+
 def test_a_failing_listener_of_errors_does_not_call_itself(
     emitter: EventEmitter, caplog: pytest.LogCaptureFixture
 ) -> None:

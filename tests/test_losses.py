@@ -43,10 +43,10 @@ def test_what_we_did_wrong_ourselves_is_final() -> None:
     assert refused(LocalLinkError("bad url")).final
 
 
-def test_a_key_function_that_fails_does_not_put_its_words_into_ours() -> None:
+def test_a_fault_of_ours_is_final_and_shows_no_secret() -> None:
     loss = refused(ValueError("sk-secret"))
     assert loss.final
-    assert loss.reason == "no key: ValueError"
+    assert loss.reason == "a fault of the program: ValueError"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from pi_voice.transport import (
     TransportError,
     WebSocketTransport,
 )
+from pi_voice.transport.renewal import Renewal
+from pi_voice.transport.supervisor import Plan
+from pi_voice.transport.websocket import Socket
 from tests.scripted import Visit, diary, scripted, transport
 from tests.until import until
 
@@ -147,6 +151,42 @@ async def test_a_key_function_that_fails_ends_the_attempt_without_its_words() ->
             await t.connect()
         assert "sk-secret" not in str(caught.value)
         assert told == []
+
+
+async def test_a_key_function_that_was_cancelled_fails_the_connect() -> None:
+    def key() -> asyncio.Future[str]:
+        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        never.cancel()
+        return never
+
+    async with scripted() as service, transport(service, api_key=key) as t:
+        with pytest.raises(TransportError, match="no key: CancelledError"):
+            await t.connect()
+        assert t.status == "disconnected"
+
+
+async def test_a_key_that_cannot_be_had_for_a_while_is_asked_for_again() -> None:
+    faults: list[Exception] = [OSError("no network"), ValueError("sk-secret")]
+    pace = Steady()
+    keys = ["sk-1"]
+
+    def key() -> str:
+        if not keys:
+            keys.append("sk-2")
+            raise faults.pop()
+        return keys.pop()
+
+    async with scripted() as service, transport(service, api_key=key, reconnect=pace) as t:
+        await t.connect()
+        for number in (2, 3):
+            service.last.cut()
+            await service.visit(number)
+        assert pace.troubles == [
+            RetryClass.NETWORK,
+            RetryClass.OVERLOAD,
+            RetryClass.NETWORK,
+            RetryClass.NETWORK,
+        ]
 
 
 async def test_a_second_connect_is_refused_even_while_the_key_is_fetched() -> None:
@@ -450,6 +490,21 @@ async def test_reconnecting_goes_on_through_any_number_of_refusals(
         assert len([entry for entry in warnings if "supervisor" in entry.name]) == 1
 
 
+async def test_settings_that_the_next_session_refuses_are_told_once() -> None:
+    async def reject(visit: Visit, event: Any) -> None:
+        error = {"code": "invalid_value", "message": "no voice", "event_id": event["event_id"]}
+        await visit.say("error", error=error)
+
+    async with scripted() as service, transport(service, reconnect=Steady()) as t:
+        await t.connect()
+        told = diary(t, "error", "connection_lost")
+        service.on_update = reject
+        service.last.cut()
+        await until(lambda: len(told) > 2)
+        assert [name for name, _ in told] == ["connection_lost", "error", "connection_lost"]
+        assert t.status == "disconnected"
+
+
 async def test_an_expired_session_is_followed_by_another_at_once() -> None:
     pace = Steady(0.0)
     async with scripted() as service, transport(service, reconnect=pace) as t:
@@ -533,6 +588,25 @@ async def test_closing_closes_the_connection_of_the_next_session_too() -> None:
         await until(lambda: all(visit.closed for visit in service.visits))
 
 
+async def test_closing_in_the_step_of_the_change_over_closes_both_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
+        wait = Renewal.next_socket
+
+        async def closed_meanwhile(renewal: Renewal, left_s: float) -> Socket:
+            socket = await wait(renewal, left_s)
+            t.close()
+            return socket
+
+        monkeypatch.setattr(Renewal, "next_socket", closed_meanwhile)
+        await t.connect()
+        await asyncio.sleep(3600 - 300 + 10)
+        assert len(service.visits) == 2
+        assert t.status == "closed"
+        assert all(visit.closed for visit in service.visits)
+
+
 async def test_a_key_that_cannot_be_had_for_the_next_session_harms_nobody() -> None:
     keys = iter(["sk-1"])
     async with scripted() as service:
@@ -613,6 +687,24 @@ async def test_old_news_of_the_network_do_not_shorten_a_later_wait() -> None:
         assert len(service.visits) == 1
 
 
+async def test_news_of_the_network_during_an_attempt_shorten_the_wait_after_it(
+    network: Network,
+) -> None:
+    pace = Steady(60)
+    async with scripted() as service, transport(service, reconnect=pace) as t:
+        await t.connect()
+        network.stall()
+        t._supervisor.probe()
+        await until(lambda: len(pace.troubles) == 1)
+        await asyncio.sleep(61)  # the attempt that follows has three seconds
+        t.retry_now()
+        await until(lambda: len(pace.troubles) == 2)
+        network.heal()
+        began = asyncio.get_running_loop().time()
+        await until(lambda: len(service.visits) == 2, within_s=100)
+        assert asyncio.get_running_loop().time() - began < 1
+
+
 async def test_an_attempt_has_as_long_as_the_pace_allows(network: Network) -> None:
     async with scripted() as service, transport(service, reconnect=Steady()) as t:
         network.stall()
@@ -651,7 +743,42 @@ async def test_a_fault_of_ours_fails_the_connect(monkeypatch: pytest.MonkeyPatch
     async with scripted() as service, transport(service) as t:
         monkeypatch.setattr(t._protocol, "opened", lambda: 1 / 0)
         with pytest.raises(TransportError, match="a fault of the program"):
+            await t.connect(model="other")
+        assert t.current_model != "other"
+
+
+async def test_a_life_that_somebody_else_cancels_does_not_seem_to_go_on() -> None:
+    async with scripted() as service, transport(service) as t:
+        await t.connect()
+        assert t._supervisor._life is not None
+        t._supervisor._life.cancel()
+        await until(lambda: t.status == "disconnected")
+        await t.connect()
+
+
+@pytest.mark.parametrize("moment", ["connection_change", "connected", "status", "session_ready"])
+async def test_a_listener_may_close_and_connect_again_at_any_moment(moment: str) -> None:
+    async with scripted() as service, transport(service) as t:
+        again: list[asyncio.Task[None]] = []
+
+        def start_over(_: object = None) -> None:
+            t.off(moment, start_over)
+            t.close()
+            again.append(asyncio.ensure_future(t.connect()))
+
+        t.on(moment, start_over)
+        with suppress(TransportError):
             await t.connect()
+        await again[0]
+        await asyncio.sleep(10)
+        assert t.status == "connected"
+        assert not service.last.closed
+
+
+def test_a_plan_shows_no_secret() -> None:
+    secret = "sk-secret"
+    plan = Plan(f"wss://x/?key={secret}", secret, {"api-key": secret}, lambda: None)
+    assert secret not in repr(plan)
 
 
 async def test_half_a_connection_that_talks_is_noticed_and_replaced(network: Network) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pi_voice.errors import LocalLinkError, RemoteLinkError
+from pi_voice.errors import LinkError, LocalLinkError, RemoteLinkError
 from pi_voice.retry import RetryClass, classify
 from pi_voice.transport.target import is_loopback
 from pi_voice.transport.websocket import in_daemon_thread
@@ -72,8 +72,7 @@ async def resolve_key(key: ApiKey) -> str:
         return _value(await _run(key), f"the token command {_name(key)!r}")
     if isinstance(key, TokenUrl):
         return _value(await _fetch(key), f"the token address {_host(key)!r}")
-    value = key()
-    return _checked(await value if inspect.isawaitable(value) else value, "the key function")
+    return _checked(await _call(key), "the key function")
 
 
 def auth_headers(key: str | None, extra: Mapping[str, str] | None) -> dict[str, str]:
@@ -96,6 +95,22 @@ def auth_headers(key: str | None, extra: Mapping[str, str] | None) -> dict[str, 
     if key is not None and not own & {"authorization", "api-key"}:
         headers["Authorization"] = f"Bearer {_checked(key, 'the key')}"
     return headers
+
+
+async def _call(key: Callable[[], str] | Callable[[], Awaitable[str]]) -> object:
+    try:
+        value = key()
+        return await value if inspect.isawaitable(value) else value
+    except LinkError:
+        raise
+    except (Exception, asyncio.CancelledError) as error:  # a program's function may raise anything
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # Its words could repeat the key. Without a network it cannot be had, and later it can.
+        code = None if isinstance(error, OSError) else UNAVAILABLE
+        reason = f"no key: {type(error).__name__} in the key function"
+        raise RemoteLinkError(reason, retryable=True, code=code) from error
 
 
 def _checked(value: object, source: str) -> str:

@@ -119,7 +119,8 @@ class EventEmitter:
             self._replace(event, [other for other in entries if other is not entry])
         try:
             result = listener(*args)
-        except Exception as error:  # noqa: BLE001 (a listener's fault must not end the session)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+            # Its fault must not end the session; nor what it waited for that was cancelled.
             self._report(event, error)
             return
         if iscoroutine(result):

@@ -44,7 +44,11 @@ def refused(error: Exception) -> Loss:
     kind = RetryClass.TERMINAL
     if isinstance(error, RemoteLinkError):
         kind = classify(code=error.code, status=error.status)
-    words = str(error) if isinstance(error, LinkError) else f"no key: {type(error).__name__}"
+    words = (
+        str(error)
+        if isinstance(error, LinkError)
+        else f"a fault of the program: {type(error).__name__}"
+    )
     fault = TransportError(words, retryable=kind not in FINAL)
     fault.__cause__ = error
     if isinstance(error, RemoteLinkError):

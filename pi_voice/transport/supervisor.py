@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 
@@ -44,9 +44,9 @@ class Plan:
         continues: The conversation goes on where the last connection left it.
     """
 
-    url: str
-    key: ApiKey | None
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    key: ApiKey | None = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     undo: Callable[[], None]
     continues: bool = False
 
@@ -89,7 +89,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
         life = loop.create_task(self._live(plan, ready))
-        life.add_done_callback(self._finished)
+        life.add_done_callback(partial(self._finished, plan))
         self._life, self._ready = life, ready
         try:
             await asyncio.shield(ready)
@@ -149,7 +149,8 @@ class Supervisor:
 
     def retry_now(self) -> None:
         """The network changed: do not wait out a pause, and do not trust what seems to live."""
-        self._hurry.set()
+        if self._performer.socket is None:
+            self._hurry.set()
         self.probe()
 
     def probe(self) -> None:
@@ -175,19 +176,20 @@ class Supervisor:
             socket, self._next = self._next, None
             if socket is None:
                 socket = await self._open(plan, ready)
-        except Exception as error:  # noqa: BLE001 - a key function of the program may raise anything
+        except Exception as error:  # noqa: BLE001 - it must not end what shall go on for ever
             return losses.refused(error)
         self._performer.socket = socket
         try:
             return await self._converse(socket, plan, ready)
         finally:
-            self._performer.stop_timers()
-            if self._performer.socket is socket:
+            if self._performer.socket is socket:  # else `close` was called, and more may have begun
+                self._performer.stop_timers()
                 self._performer.socket = None
                 self._dropped_ms += socket.dropped_audio_ms
                 self._say_goodbye(socket)
 
     async def _open(self, plan: Plan, ready: asyncio.Future[None]) -> Socket:
+        self._hurry.clear()  # news from now on count, also if this attempt fails all the same
         key = None if plan.key is None else await resolve_key(plan.key)
         headers = auth_headers(key, plan.headers)
         if not ready.done():
@@ -223,6 +225,8 @@ class Supervisor:
             if renewal is not None:
                 renewal.cancel()
                 await asyncio.gather(renewal, return_exceptions=True)
+            if self._performer.socket is not socket:
+                self._drop_next()  # `close` was called in the step of the change over
         return losses.ended(socket.closing, self._protocol.fault)
 
     def _acknowledged(self, ready: asyncio.Future[None]) -> None:
@@ -273,7 +277,8 @@ class Supervisor:
         if self._reconnect is None or loss.final:
             self._life = None
             self._drop_next()
-            self._protocol.lost(TransportStatus.DISCONNECTED, loss.fault)
+            told = loss.fault is self._protocol.rejected
+            self._protocol.lost(TransportStatus.DISCONNECTED, None if told else loss.fault)
             self._tell(loss, None)
             return None
         now_s = asyncio.get_running_loop().time()
@@ -299,12 +304,12 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + delay_s
         while True:
-            self._hurry.clear()
             try:
                 async with asyncio.timeout_at(deadline_s):
                     await self._hurry.wait()
             except TimeoutError:
                 return
+            self._hurry.clear()
             settle_s = self._reconnect.link_up(loop.time())
             if settle_s is not None:
                 deadline_s = min(deadline_s, loop.time() + settle_s)
@@ -325,17 +330,18 @@ class Supervisor:
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)
 
-    def _finished(self, life: asyncio.Task[None]) -> None:
-        """A fault of ours must not leave a transport that seems to live."""
+    def _finished(self, plan: Plan, life: asyncio.Task[None]) -> None:
+        """A fault of ours, or a foreign hand, must not leave a transport that seems to live."""
         error = None if life.cancelled() else life.exception()
-        if error is None:
-            return
-        logger.error("the connection ended by a fault of the program", exc_info=error)
+        if error is not None:
+            logger.error("the connection ended by a fault of the program", exc_info=error)
         if self._life is not life:
             return
-        fault = TransportError(f"a fault of the program: {error!r}", retryable=False)
+        words = "its task was cancelled" if error is None else repr(error)
+        fault = TransportError(f"a fault of the program: {words}", retryable=False)
         ready, self._life, self._ready = self._ready, None, None
         if ready is not None and not ready.done():
+            plan.undo()
             ready.set_exception(fault)
-        self._protocol.lost(TransportStatus.DISCONNECTED, fault)
+        self._protocol.lost(TransportStatus.DISCONNECTED, None if error is None else fault)
         self._performer.perform()
