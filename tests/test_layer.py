@@ -81,6 +81,13 @@ def test_addresses(url: str | None, model: str | None, call_id: str | None, addr
     assert WebSocketTransport(url, model)._address(call_id) == address
 
 
+async def test_an_address_that_is_none_is_told_like_any_other_trouble() -> None:
+    t = WebSocketTransport("wss://[::1/v1/realtime", api_key="sk-key")
+    with pytest.raises(TransportError, match="url cannot be read"):
+        await t.connect(model="other")
+    assert t.current_model != "other"
+
+
 async def test_an_address_given_to_connect_is_used_as_it_is_and_kept() -> None:
     async with scripted() as service, transport(service, url=None) as t:
         await t.connect(url=f"{service.url}?given=1")

@@ -167,6 +167,11 @@ def test_an_error_of_ours_is_left_as_it_is() -> None:
 
 def test_credentials_are_taken_out_of_any_text() -> None:
     hidden = hiding(
-        {"Authorization": "Bearer sk-1234567", "API-Key": "k-7654321", "X-Box": "kitchen"}
+        {
+            "Authorization": "Bearer sk-1234567",
+            "API-Key": "k-7654321",
+            "X-Fleet-Token": "t-7654321",
+            "X-Box": "kitchen",
+        }
     )
-    assert hidden("Bearer sk-1234567, k-7654321, kitchen") == "Bearer …, …, kitchen"
+    assert hidden("Bearer sk-1234567, k-7654321, t-7654321, kitchen") == "Bearer …, …, …, kitchen"

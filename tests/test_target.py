@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from errno import EAFNOSUPPORT
 
 import pytest
+from websockets.proxy import parse_proxy
 
 from pi_voice.errors import LocalLinkError
 from pi_voice.transport.target import (
@@ -70,7 +72,18 @@ def test_a_url_that_cannot_be_used_is_told_without_showing_it(url: str, text: st
 
 @pytest.mark.parametrize(
     "url",
-    ["", "wss://", "api.openai.com", "wss://a:port/", "wss://a:99999/", "wss://a/#b", "ws://["],
+    [
+        *[
+            "",
+            "wss://",
+            "api.openai.com",
+            "wss://a:port/",
+            "wss://a:99999/",
+            "wss://a/#b",
+            "ws://[",
+        ],
+        *["wss://api..openai.com/v1/realtime", f"wss://{'a' * 64}.example/"],
+    ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(LocalLinkError, match="for example"):
@@ -122,6 +135,18 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
     assert str(caught.value) == "https_proxy is no http:// address; set it to one, or unset it"
 
 
+@pytest.mark.parametrize(
+    "proxy", [f"http://user:{SECRET}@127.0.0.1:1/x?y", f"http://{SECRET}@[::1]"]
+)
+def test_what_the_library_would_refuse_of_a_proxy_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    found = proxy_for(Target.parse("wss://api.example/"))
+    assert found is not None
+    assert parse_proxy(found.at("192.0.2.9")).user_info in [("user", SECRET), (SECRET, "")]
+
+
 def test_the_families_of_a_name_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     found = ["2001:db8::1", "2001:db8::2", "2001:db8::2", "192.0.2.1"]
 
@@ -152,6 +177,23 @@ async def test_an_address_that_never_answers_is_overtaken() -> None:
                 sock = await first_to_answer(["127.0.0.78", "127.0.0.1"], port)
                 assert sock.getpeername() == ("127.0.0.1", port)
                 sock.close()
+
+
+async def test_a_family_that_this_machine_does_not_know_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = socket.socket
+
+    def without_ipv6(family: int = -1, *others: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(EAFNOSUPPORT, "Address family not supported by protocol")
+        return made(family, *others)
+
+    async with raw_service(accept) as port:
+        monkeypatch.setattr(socket, "socket", without_ipv6)
+        sock = await first_to_answer(["::1", "127.0.0.1"], port)
+        assert sock.getpeername() == ("127.0.0.1", port)
+        sock.close()
 
 
 async def test_when_nobody_answers_the_first_error_is_told() -> None:

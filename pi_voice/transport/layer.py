@@ -247,7 +247,10 @@ class WebSocketTransport(EventEmitter, Talk):
 
 def _with_field(url: str, name: str, value: str) -> str:
     """`url` with a field added to its query; one that is there stays."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # no URL at all; whoever connects says what is wrong with it
     if any(key == name for key, _ in parse_qsl(parts.query, keep_blank_values=True)):
         return url
     added = urlencode({name: value})

@@ -29,15 +29,15 @@ ERROR_BODY_BYTES = 65_536  # a gateway may answer with a page of its own
 NOT_YET_VALID, EXPIRED = 9, 10  # X509_V_ERR_* of OpenSSL's x509_vfy.h
 HOST_MISMATCHES = (62, 64)  # the name, the address
 KEY_FILE = "/etc/pi-voice/api_key"
-CREDENTIALS = frozenset(("authorization", "api-key", "proxy-authorization", "cookie"))
+SECRETS = re.compile("auth|key|token|secret|cookie|password|signature", re.IGNORECASE)
 
 
 def hiding(headers: Mapping[str, str]) -> Callable[[str], str]:
-    """Make a function that takes the credentials in `headers` out of a text."""
+    """Make a function that takes out of a text what headers of a secret name hold."""
     secrets = [
         word
         for name, value in headers.items()
-        if name.lower() in CREDENTIALS
+        if SECRETS.search(name)
         for word in value.split()
         if len(word) > len("Bearer")
     ]

@@ -45,16 +45,18 @@ class Target:
         return f"{self.host}:{self.port}"
 
     def at(self, address: str) -> str:
-        """Rewrite the URL so that its host is an address."""
+        """The URL with an address as its host, and nothing behind it; a login has a password."""
         literal = f"[{address}]" if ":" in address else address
         login, at, _ = self.url.netloc.rpartition("@")
-        return self.url._replace(netloc=f"{login}{at}{literal}:{self.port}").geturl()
+        colon = ":" if at and ":" not in login else ""
+        return f"{self.url.scheme}://{login}{colon}{at}{literal}:{self.port}"
 
 
 def _split(url: str, *, secure: str, plain: str, ports: tuple[int, int]) -> Target:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as the resolver does, which says it less well
     except ValueError as error:
         raise LocalLinkError(f"[service] url cannot be read ({error}); {EXAMPLE}") from None
     if parts.scheme not in (secure, plain) or not parts.hostname or parts.fragment:
@@ -112,15 +114,14 @@ async def first_to_answer(addresses: list[str], port: int) -> socket.socket:
         OSError: Nobody answered; what the first address said.
     """
     waiting = deque(addresses)
-    sockets: dict[asyncio.Task[None], socket.socket] = {}
-    pending: set[asyncio.Task[None]] = set()
-    winner: asyncio.Task[None] | None = None
+    attempts: list[asyncio.Task[socket.socket]] = []
+    pending: set[asyncio.Task[socket.socket]] = set()
+    winner: asyncio.Task[socket.socket] | None = None
     try:
         while winner is None and (waiting or pending):
             if waiting:
-                task, sock = _start(waiting.popleft(), port)
-                sockets[task] = sock
-                pending.add(task)
+                attempts.append(asyncio.ensure_future(_connected(waiting.popleft(), port)))
+                pending.add(attempts[-1])
             done, pending = await asyncio.wait(
                 pending,
                 timeout=HEAD_START_S if waiting else None,
@@ -130,17 +131,21 @@ async def first_to_answer(addresses: list[str], port: int) -> socket.socket:
     finally:
         for task in pending:
             task.cancel()
-        await asyncio.gather(*sockets, return_exceptions=True)
-        for task, sock in sockets.items():
-            if task is not winner:
-                sock.close()
+        for made in await asyncio.gather(*attempts, return_exceptions=True):
+            if not isinstance(made, BaseException) and not (winner and made is winner.result()):
+                made.close()
     if winner is None:
-        raise next(iter(sockets)).exception() or ConnectionError
-    return sockets[winner]
+        raise attempts[0].exception() or ConnectionError
+    return winner.result()
 
 
-def _start(address: str, port: int) -> tuple[asyncio.Task[None], socket.socket]:
+async def _connected(address: str, port: int) -> socket.socket:
+    """Connect to one address; OSError also where this machine does not know its family."""
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    connecting = asyncio.get_running_loop().sock_connect(sock, (address, port))
-    return asyncio.ensure_future(connecting), sock
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
