@@ -75,6 +75,33 @@ async def test_what_failed_last_is_its_problem_until_it_works_again() -> None:
         assert leds.problems == []
 
 
+class Torn(Torch):
+    """Only the light of the microphone fails."""
+
+    def show(self, pattern: Pattern) -> None:
+        self.calls.append(pattern)
+
+
+async def test_a_status_that_works_says_nothing_of_the_microphones_light() -> None:
+    torch = Torn(broken=False)
+    async with OwnLeds(torch, "my_leds:Torn") as leds:
+        torch.broken = True
+        leds.show_mic(is_open=True)
+        leds.show(Pattern.IDLE)
+        assert len(leds.problems) == 1
+
+
+async def test_the_microphones_light_is_tried_again_with_the_status() -> None:
+    torch = Torn(broken=False)
+    async with OwnLeds(torch, "my_leds:Torn") as leds:
+        torch.broken = True
+        leds.show_mic(is_open=True)
+        torch.broken = False
+        leds.show(Pattern.IDLE)
+        assert leds.problems == []
+        assert torch.calls[-1] is True
+
+
 async def test_lights_that_did_not_begin_never_work() -> None:
     torch = Torch(broken=True)
     async with OwnLeds(torch, "my_leds:Torch") as leds:

@@ -25,6 +25,8 @@ class Owners(Resource, Protocol):
 class OwnLeds:
     """Implements `ports.Leds` over the owner's class; the first fault is told, the rest are not.
 
+    The status may work while the light of the microphone does not: each is judged by its own calls.
+
     Args:
         leds: Made by the owner's class.
         driver: Its name in the configuration, for the message.
@@ -34,20 +36,19 @@ class OwnLeds:
         self._leds = leds
         self._driver = driver
         self._told = False
-        self._began = False
-        self._problem: DeviceError | None = None
+        self._mic_is_open = False
+        self._problems: dict[str, DeviceError] = {}  # by the method that failed
 
     @property
     def problems(self) -> list[DeviceError]:
         """Why they did not begin, or failed last; lights of the owner's say it by raising."""
-        return [self._problem] if self._problem else []
+        return list(self._problems.values())
 
     async def __aenter__(self) -> Self:
         try:
             await self._leds.__aenter__()
-            self._began = True
         except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
-            self._tell(error)
+            self._tell("__aenter__", error)
         return self
 
     async def __aexit__(
@@ -59,27 +60,29 @@ class OwnLeds:
         try:
             await self._leds.__aexit__(kind, error, trace)
         except Exception as fault:  # noqa: BLE001  # whatever the owner's class does wrong
-            self._tell(fault)
+            self._tell("__aexit__", fault)
 
     def show(self, pattern: Pattern) -> None:
-        self._try(lambda: self._leds.show(pattern))
+        self._try("show", lambda: self._leds.show(pattern))
+        if "show_mic" in self._problems:  # nobody else asks again while the microphone is closed
+            self.show_mic(is_open=self._mic_is_open)
 
     def show_mic(self, *, is_open: bool) -> None:
-        self._try(lambda: self._leds.show_mic(is_open=is_open))
+        self._mic_is_open = is_open
+        self._try("show_mic", lambda: self._leds.show_mic(is_open=is_open))
 
-    def _try(self, change: Callable[[], None]) -> None:
+    def _try(self, method: str, change: Callable[[], None]) -> None:
         try:
             change()
-            if self._began:
-                self._problem = None
+            self._problems.pop(method, None)
         except Exception as error:  # noqa: BLE001  # whatever the owner's class does wrong
-            self._tell(error)
+            self._tell(method, error)
 
-    def _tell(self, error: Exception) -> None:
+    def _tell(self, method: str, error: Exception) -> None:
         level = logging.DEBUG if self._told else logging.WARNING
         self._told = True
         fact = f"fails ({type(error).__name__}: {error})"
-        self._problem = DeviceError(f"[leds] driver = {self._driver!r}", fact, "Mend it")
+        self._problems[method] = DeviceError(f"[leds] driver = {self._driver!r}", fact, "Mend it")
         logger.log(
             level,
             "[leds] driver = %r failed (%s: %s); mend it; the voice goes on without light",
