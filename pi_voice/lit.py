@@ -35,7 +35,6 @@ class LitMicrophone:
     ) -> None:
         self._microphone = microphone
         self._problems = problems
-        self._wanted = False
         self._asked = False  # the microphone was asked to open, and not to close since
         self._withdrawn = ""  # why it was closed over the head of who wants it; MicClosed is due
         self._told = ""
@@ -54,18 +53,16 @@ class LitMicrophone:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._wanted = False
         self._stop_looking()
         await self._microphone.__aexit__(kind, error, trace)
         self._pump.cancel()
         await asyncio.wait((self._pump,))
 
     def open(self) -> None:
-        self._wanted = True
         self._look()
 
     def close(self) -> None:
-        self._wanted, self._told = False, ""
+        self._told = ""
         self._stop_looking()
         self._mailbox.clear()
         if self._asked:
@@ -87,29 +84,33 @@ class LitMicrophone:
                 if isinstance(heard, MicClosed) and self._withdrawn:
                     self._tell(self._withdrawn)
                     self._withdrawn = ""
-                elif isinstance(heard, AudioBatch) and self._is_dark():
-                    self._withdraw()
+                elif isinstance(heard, AudioBatch) and (reason := self._darkness()):
+                    self._withdraw(reason)
                 else:
                     self._mailbox.post(heard)
         finally:
             self._mailbox.close()
 
-    def _is_dark(self) -> bool:
-        return bool(self._problems())
+    def _darkness(self) -> str:
+        """Why it may not be open; "" if it may."""
+        problem = next(iter(self._problems()), None)
+        if problem is None:
+            return ""
+        return f"the microphone stays closed: {problem}, or set [privacy] led_required = false"
 
-    def _withdraw(self) -> None:
+    def _withdraw(self, reason: str) -> None:
         if self._asked:
             self._asked = False
-            self._withdrawn = self._reason()
+            self._withdrawn = reason
             self._mailbox.clear()
             self._microphone.close()
             self._look_later()
 
     def _look(self) -> None:
-        if self._is_dark():
+        if reason := self._darkness():
             self._look_later()
             if not self._withdrawn:
-                self._tell(self._reason())
+                self._tell(reason)
         elif not self._asked:
             self._asked, self._told = True, ""
             self._microphone.open()
@@ -122,12 +123,6 @@ class LitMicrophone:
         if self._look_again is not None:
             self._look_again.cancel()
             self._look_again = None
-
-    def _reason(self) -> str:
-        return (
-            f"the microphone stays closed: {self._problems()[0]}, or set [privacy] "
-            "led_required = false"
-        )
 
     def _tell(self, reason: str) -> None:
         if reason != self._told:

@@ -146,6 +146,16 @@ async def test_each_wish_in_the_dark_gets_its_answer() -> None:
         assert here.listener.all == [DARK, MicClosed()] * 3
 
 
+async def test_a_light_that_is_mended_while_it_is_looked_at_is_no_fault() -> None:
+    looks = iter([[], [BROKEN], [], []])
+    card, listener = SimMicrophone(), Listener()
+    async with LitMicrophone(card, lambda: next(looks, [])) as microphone:
+        listening = asyncio.ensure_future(listener.listen(microphone))
+        microphone.open()
+        await until(lambda: listener.events == [MicOpened(), DARK, MicOpened()])
+    await listening
+
+
 class Slow(SimMicrophone):
     """Its card takes long to close."""
 
