@@ -775,6 +775,20 @@ async def test_a_listener_may_close_and_connect_again_at_any_moment(moment: str)
         assert not service.last.closed
 
 
+async def test_an_error_of_the_service_that_repeats_the_key_does_not_show_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scripted() as service, transport(service, api_key="sk-secret") as t:
+        await t.connect()
+        fault = {"code": "invalid_api_key", "message": "Incorrect API key: sk-secret"}
+        await service.last.say("error", error=fault)
+        failed = {"id": "r1", "status": "failed", "status_details": {"error": fault}}
+        await service.last.say("response.done", response=failed)
+        await until(lambda: "the reply is failed: Incorrect API key: …" in caplog.text)
+        assert "the service says: Incorrect API key: …" in caplog.text
+        assert "sk-secret" not in caplog.text
+
+
 def test_a_plan_shows_no_secret() -> None:
     secret = "sk-secret"
     plan = Plan(f"wss://x/?key={secret}", secret, {"api-key": secret}, lambda: None)

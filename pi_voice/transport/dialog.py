@@ -90,6 +90,7 @@ class Dialog:
         effects: Emissions and wire messages that the shell has to perform, oldest first.
         interrupt_on_speech: Whether speech of the user ends what is heard; None follows the
             session's `interrupt_response`.
+        hidden: Takes the key out of what the service says, before it is told or logged.
     """
 
     def __init__(self, wants: Callable[[str], bool], options: Options) -> None:
@@ -97,6 +98,7 @@ class Dialog:
         self.options = options
         self.effects: deque[Effect] = deque()
         self.interrupt_on_speech: bool | None = None
+        self.hidden: Callable[[str], str] = str
         self.session = Session()
         self.responses = Responses()
         self.heard = PlaybackTracker()

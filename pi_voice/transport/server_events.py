@@ -59,7 +59,7 @@ def hear(dialog: Dialog, sound: AudioDelta) -> None:
 def refuse(dialog: Dialog, event: Json) -> TransportError | None:
     """An `error` of the service; None if it is harmless and was dealt with."""
     error = mapping(event.get("error"))
-    code, message = text(error.get("code")), text(error.get("message"))
+    code, message = text(error.get("code")), dialog.hidden(text(error.get("message")))
     event_id = text_or_none(error.get("event_id"))
     settled = dialog.responses.refused(code, message, event_id)
     dialog.session.refused(event_id, text_or_none(error.get("param")))
@@ -128,7 +128,7 @@ def _response_done(dialog: Dialog, event: Json) -> None:
     dialog.emit("usage_update", done.usage)
     dialog.emit("turn_done", TurnDone(done))
     if done.status in ("failed", "incomplete"):
-        dialog.emit("error", _failure(done))
+        dialog.emit("error", _failure(dialog, done))
 
 
 def read_response(response: Mapping[str, Any]) -> Response:
@@ -155,13 +155,13 @@ def _usage(given: Mapping[str, Any]) -> Usage:
     )
 
 
-def _failure(done: Response) -> TransportError:
+def _failure(dialog: Dialog, done: Response) -> TransportError:
     details = done.status_details or {}
     error = mapping(details.get("error"))
     reason = text(error.get("message")) or text(details.get("reason")) or text(error.get("type"))
     code = text(error.get("code")) or text(details.get("reason"))
     words = f"the reply is {done.status}: {reason or code or 'no reason given'}"
-    return TransportError(words, error=details, code=code or None)
+    return TransportError(dialog.hidden(words), error=details, code=code or None)
 
 
 def _audio_done(dialog: Dialog, event: Json) -> None:

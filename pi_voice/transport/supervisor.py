@@ -202,6 +202,7 @@ class Supervisor:
         )
 
     async def _converse(self, socket: Socket, plan: Plan, ready: asyncio.Future[None]) -> Loss:
+        self._protocol.dialog.hidden = socket.hidden
         self._protocol.opened()
         self._performer.start_timer(
             "acknowledge", ACKNOWLEDGE_S, lambda: self._unacknowledged(ready)

@@ -96,6 +96,11 @@ class Socket:
         return self._wire.closing
 
     @property
+    def hidden(self) -> Callable[[str], str]:
+        """Takes the credentials of the handshake out of a text."""
+        return self._wire.hidden
+
+    @property
     def queued_audio_ms(self) -> float:
         """Audio that waits for the kernel to take more."""
         return self._outbox.audio_ms
