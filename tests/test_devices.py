@@ -29,6 +29,19 @@ def test_a_person_sees_what_to_write_and_what_each_can_do(
     assert fake.running == 0
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 32_000, 96_000, 192_000])
+def test_a_card_with_an_uncommon_rate_is_no_broken_one(
+    rate_hz: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pi = FakeKernel(tmp_path)
+    pi.plug(1, "Device", "USB PnP Sound Device")
+    card = FakeCard("USB PnP Sound Device: Audio (hw:1,0)", 1, 2, rate_hz, rates=(rate_hz,))
+    monkeypatch.setattr("pi_voice.audio.portaudio.pyaudio", FakePyAudio(card))
+    [device] = describe_devices(PortAudio(pi.kernel))
+    assert (device.input_rates_hz, device.output_rates_hz) == ((rate_hz,), (rate_hz,))
+    assert device.problem == ""
+
+
 def test_a_card_that_somebody_holds_is_listed_with_the_holder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,9 @@ def error_of(sound: PortAudio, request: CardRequest) -> str:
         ((24_000,), (2,), 24_000, AudioFormat(24_000, 2)),
         ((48_000,), (2,), 48_000, AudioFormat(48_000, 2)),
         ((96_000,), (1,), 96_000, AudioFormat(96_000)),
+        ((192_000,), (1,), 192_000, AudioFormat(192_000)),
+        ((8_000,), (1,), 48_000, AudioFormat(8_000)),  # proposed for its speaker
+        ((11_025, 22_050), (1,), 44_100, AudioFormat(22_050)),
     ],
 )
 def test_a_card_is_opened_at_a_rate_of_its_own(
@@ -113,7 +116,8 @@ def test_a_card_without_a_usable_rate_says_which_were_tried(fake: FakePyAudio) -
     fake.cards[0].rates = ()
     with PortAudio() as sound:
         assert error_of(sound, MIC) == (
-            "microphone 'mic' opens at none of 48000, 44100, 24000, 16000 Hz. Run: pi-voice devices"
+            "microphone 'mic' opens at none of 48000, 44100, 24000, 16000, 32000, 96000, 22050, "
+            "11025, 8000 Hz. Run: pi-voice devices"
         )
 
 

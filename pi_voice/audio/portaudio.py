@@ -22,8 +22,9 @@ from pi_voice.frames import AudioFormat
 logger = logging.getLogger(__name__)
 
 # 48 kHz first: nearly every codec runs at it, and 24 and 16 kHz are whole parts of it. What
-# PortAudio proposes comes second: it says 44.1 kHz for every card that can be made to do it.
-RATES_HZ = (48_000, 44_100, 24_000, 16_000)
+# PortAudio proposes comes second: it says 44.1 kHz for every card that can be made to do it, and
+# one rate for both ends of a card. The rest is for old headsets and for studios.
+RATES_HZ = (48_000, 44_100, 24_000, 16_000, 32_000, 96_000, 22_050, 11_025, 8_000)
 MOST_CHANNELS = 8  # of an array; a mixing desk has more, and most of them hear nobody
 RENEW_S = 10.0  # a new list probes every PCM there could be: half a second of a Pi Zero's CPU
 SETTLE_S = 1.0  # a card that was just plugged in is listed before it can be used
@@ -119,11 +120,10 @@ class PortAudio:
                 stream.close()
 
     def rates_hz(self, pcm: Pcm, direction: Direction) -> tuple[int, ...]:
-        """Those of RATES_HZ at which one of the inventory opens; none while it is in use."""
+        """The usual rates at which one of the inventory opens, and its own; none while in use."""
+        rates = dict.fromkeys((*RATES_HZ, pcm.rate_hz))
         with self._lock:
-            return tuple(
-                r for r in RATES_HZ if any(self._opens(pcm, direction, r, c) for c in (1, 2))
-            )
+            return tuple(r for r in rates if any(self._opens(pcm, direction, r, c) for c in (1, 2)))
 
     # -- under the lock
 
