@@ -41,7 +41,7 @@ _PERSONAL = (
     re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"),
     re.compile(r"(?i)(?<=serial)(\W*(?:(?:number|num|no|nr)\b\.?)?\W*[:=]\W*)[\w-]+"),
     re.compile(
-        rf"(?i)\b(psk|passphrase|wep[-_]?key\d?|wpa[-_]?psk|ssid)(\"?\s*[:=]\s*)"
+        rf"(?i)\b((?:wpa[-_]?)?(?:psk|passphrase)|wep[-_]?key\d?|e?ssid)(\"?\s*[:=]\s*)"
         rf"(?:{_QUOTED}|[^\s\",;]+)"
     ),
     # keys that have no shape of their own, and the identity of the machine
@@ -50,6 +50,11 @@ _PERSONAL = (
     re.compile(
         rf"(?i)\b(transcript|delta|text|instructions)([\"']?\s*[:=]\s*)"
         rf"(?!\"\(\d+ characters\)\"){_QUOTED}"
+    ),
+    # what stands in the configuration where something else should stand
+    re.compile(
+        r"\b(token_command|token_url|headers|api_key_file|instructions)( = )"
+        r"[^\n]*?(?= \(line \d+\))"
     ),
     # in addresses, after the question mark
     re.compile(r"(?<=[\w/])(\?)[\w.~%-]+=[^\s\"']+"),
@@ -140,6 +145,8 @@ def _parts(facts: Facts, findings: Sequence[Finding]) -> Iterator[tuple[str, str
 
 
 def _configuration(facts: Facts) -> str:
+    if facts.system.closed(facts.question.config):
+        return "It may only be read by others; try: sudo pi-voice report"
     if facts.question.problems:
         return "\n".join(("It cannot be used:", *facts.question.problems))
     return config.dump(_public(facts.settings))

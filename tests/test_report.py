@@ -94,6 +94,13 @@ def test_a_broken_configuration_leaks_no_more(pi: Patient) -> None:
     assert KEY not in made
 
 
+def test_a_configuration_that_is_closed_to_us_is_not_said_to_be_the_defaults(pi: Patient) -> None:
+    pi.system.closed = lambda name: True  # type: ignore[method-assign]  # root reads everything
+    made = text(pi.facts, FINDINGS)
+    assert "It may only be read by others; try: sudo pi-voice report" in made
+    assert "[service]" not in made
+
+
 def test_what_helps_is_in_the_report(pi: Patient) -> None:
     made = text(pi.facts, FINDINGS)
     for part in (
@@ -132,6 +139,15 @@ def test_what_helps_is_in_the_report(pi: Patient) -> None:
             "12:30:45 frame 17 of 20; token budget: none",
         ),
         ("the disk is full", "the disk is full"),
+        ('wpa_passphrase="Our home" essid:Ours', "wpa_passphrase=… essid:…"),
+        (
+            'config.toml: [service] token_command = "fetch --pw hunter2" (line 2): must be a list',
+            "config.toml: [service] token_command = … (line 2): must be a list",
+        ),
+        (
+            r'"what": "config.toml: [service] headers = \"X-Key hunter2\" (line 3): must be',
+            '"what": "config.toml: [service] headers = … (line 3): must be',
+        ),
     ],
 )
 def test_what_looks_like_a_secret_is_taken_out_of_any_line(line: str, shown: str) -> None:
