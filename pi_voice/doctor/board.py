@@ -126,9 +126,7 @@ def state(facts: Facts) -> Iterator[Finding]:
 
 
 def journal(facts: Facts) -> Iterator[Finding]:
-    if facts.system.exists("/var/log/journal"):
-        yield ok(JOURNAL, "the log outlives a restart")
-    elif facts.system.exists("/run/log/journal"):
+    if facts.system.glob("/run/log/journal/*"):  # journald moves it to the disk if it may
         fix = (
             "sudo mkdir -p /etc/systemd/journald.conf.d && "
             "printf '[Journal]\\nStorage=persistent\\nSystemMaxUse=64M\\n' | "
@@ -137,6 +135,8 @@ def journal(facts: Facts) -> Iterator[Finding]:
         )
         what = "the log is in memory: after a power cut nobody knows what was (kind to the card)"
         yield note(JOURNAL, what, fix)
+    elif facts.system.exists("/var/log/journal"):
+        yield ok(JOURNAL, "the log outlives a restart")
 
 
 def memory(facts: Facts) -> Iterator[Finding]:
