@@ -412,6 +412,19 @@ def test_other_systems_are_refused(debian: FakeDebian) -> None:
     assert "no systemd" in command.refusal(debian.machine, "x86_64")
 
 
+def test_a_root_that_forgets_everything_at_a_restart_is_refused(debian: FakeDebian) -> None:
+    (debian.root / "proc/self").mkdir(parents=True)
+    cmdline, mounts = debian.root / "proc/cmdline", debian.root / "proc/self/mounts"
+    cmdline.write_text("console=tty1 overlayroot=tmpfs root=/dev/mmcblk0p2\n")
+    mounts.write_text("/dev/mmcblk0p2 /media/root-ro ext4 ro 0 0\noverlayroot / overlay rw 0 0\n")
+    assert "forgets everything at a restart" in command.refusal(debian.machine, "aarch64")
+    mounts.write_text("/dev/mmcblk0p2 / ext4 rw 0 0\n")  # through overlayroot-chroot
+    assert command.refusal(debian.machine, "aarch64") == ""
+    mounts.write_text("overlay / overlay rw 0 0\n")  # in a container
+    cmdline.write_text("console=tty1\n")
+    assert command.refusal(debian.machine, "aarch64") == ""
+
+
 def test_no_start_leaves_the_service_to_you(debian: FakeDebian) -> None:
     assert run(debian, "--no-start") == 0
     assert (debian.service, debian.enabled) == ("inactive", True)

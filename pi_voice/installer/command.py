@@ -61,7 +61,23 @@ def refusal(machine: Machine, processor: str) -> str:
         return "this system is no Debian; Raspberry Pi OS 12 and 13 and Debian 12 and 13 will do"
     if not machine.exists("/usr/bin/systemctl"):
         return "there is no systemd here, and the service needs it"
+    if _forgets(machine):
+        return (
+            "this box forgets everything at a restart (an overlay over its root). Switch that off: "
+            "sudo raspi-config, Performance, Overlay File System; restart, then run this again"
+        )
     return ""
+
+
+def _forgets(machine: Machine) -> bool:
+    """Root is in memory, as raspi-config has it; other overlays, say of a container, may last."""
+    cmdline, mounts = machine.at("/proc/cmdline"), machine.at("/proc/self/mounts")
+    asked = cmdline.read_text().split() if cmdline.exists() else []
+    lines = mounts.read_text().splitlines() if mounts.exists() else []
+    is_overlay = any(line.split()[1:3] == ["/", "overlay"] for line in lines)
+    return is_overlay and any(
+        word.startswith("overlayroot=tmpfs") or word == "boot=overlay" for word in asked
+    )
 
 
 def parser() -> argparse.ArgumentParser:
