@@ -65,7 +65,11 @@ class Speaker(Resource, Protocol):
         """Silence within one device buffer and a 5 ms fade; PlaybackEnded for what was cut."""
 
     def play_sound(self, pcm: bytes) -> None:
-        """Mix a short local sound in, without touching the position of any item."""
+        """Mix a short local sound in, without touching the position of any item.
+
+        Args:
+            pcm: Mono samples at the rate of the wire; empty where it is switched off.
+        """
 
     def events(self) -> AsyncIterator[SpeakerEvent]: ...
 

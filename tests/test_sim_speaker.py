@@ -123,6 +123,15 @@ async def test_a_card_is_opened_only_when_something_is_to_be_heard() -> None:
 
 
 @pytest.mark.virtual
+async def test_a_sound_that_is_switched_off_wakes_no_card() -> None:
+    speaker = SimSpeaker(Queue())
+    async with heard(speaker, opened=False):
+        speaker.play_sound(b"")
+        await asyncio.sleep(1)
+        assert not speaker.is_open
+
+
+@pytest.mark.virtual
 @pytest.mark.parametrize("how", ["prepare", "play", "play_sound"])
 async def test_opening_takes_its_time(how: str) -> None:
     queue = Queue()

@@ -338,6 +338,16 @@ async def test_a_stop_while_nothing_plays_opens_nothing(fake: FakePyAudio) -> No
     assert here.mouth.events == []
 
 
+async def test_a_sound_that_is_switched_off_wakes_no_card(fake: FakePyAudio) -> None:
+    fake.cards[0].refusal = BUSY
+    async with scene(fake) as here:
+        here.speaker.play_sound(b"")
+        here.speaker.stop()
+        await until(lambda: not here.speaker._commands)
+    assert here.mouth.events == []
+    assert here.card.attempts == 0
+
+
 async def test_a_card_that_goes_while_nothing_plays_is_no_news(fake: FakePyAudio) -> None:
     async with scene(fake) as here:
         here.speaker.play_sound(tone(20))

@@ -84,7 +84,7 @@ class Sounds:
 
         Args:
             wire: Rate of the samples.
-            gain: From 0 to 1, beside the volume of the speaker.
+            gain: From 0 to 1, beside the volume of the speaker; with 0 every sound is empty.
             language: The folder of its sentences.
             clips: The folder of the languages.
         """
@@ -94,6 +94,8 @@ class Sounds:
         self._made: dict[Sound, bytes] = {}
 
     def __call__(self, sound: Sound) -> bytes:
+        if not self._gain:  # silence would wake the card all the same
+            return b""
         made = self._made.pop(sound, None) or self._make(sound)
         self._made[sound] = made  # the newest are at the end
         if len(self._made) > KEPT:
@@ -110,7 +112,7 @@ class Sounds:
 
     def _sentence(self, sound: Sound) -> Signal:
         """What is said about it, from -32768 to 32767; empty if nothing is."""
-        for folder in self._folders if self._gain else ():
+        for folder in self._folders:
             path = folder / f"{sound}.wav"
             if path.exists():
                 try:

@@ -159,7 +159,8 @@ class PyAudioSpeaker:
         self._command(lambda playback: playback.stop(), _Wish.STOP)
 
     def play_sound(self, pcm: bytes) -> None:
-        self._command(lambda playback: playback.play_sound(pcm))
+        if pcm:
+            self._command(lambda playback: playback.play_sound(pcm))
 
     def events(self) -> AsyncIterator[SpeakerEvent]:
         return aiter(self._mailbox)

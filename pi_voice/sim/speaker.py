@@ -109,6 +109,8 @@ class SimSpeaker(Card):
         self._changed.set()
 
     def play_sound(self, pcm: bytes) -> None:
+        if not pcm:
+            return
         self._catch_up()
         self._playback.play_sound(pcm)
         self.prepare()
