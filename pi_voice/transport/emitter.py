@@ -119,8 +119,7 @@ class EventEmitter:
             self._replace(event, [other for other in entries if other is not entry])
         try:
             result = listener(*args)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-            # Its fault must not end the session; nor what it waited for that was cancelled.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - must not end the session
             self._report(event, error)
             return
         if iscoroutine(result):
