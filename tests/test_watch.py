@@ -124,6 +124,15 @@ async def test_a_link_that_the_roam_to_another_network_broke_is_noticed_in_three
     assert await ended_after_s(socket) <= 2.6
 
 
+async def test_a_network_that_comes_back_again_and_again_does_not_keep_a_dead_link_alive(
+    network: Network, socket: Socket
+) -> None:
+    await asyncio.sleep(605)
+    network.black_hole()
+    async with every(2, socket.probe):
+        assert await ended_after_s(socket) <= 2.6
+
+
 async def test_a_link_that_survives_the_change_of_the_network_is_kept(
     network: Network, socket: Socket
 ) -> None:

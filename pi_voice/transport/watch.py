@@ -40,8 +40,10 @@ class Watch:
         return now
 
     def probe(self) -> None:
-        """Ask for a sign of life now, and expect it soon."""
-        self._probed_at = self.activity()
+        """Ask for a sign of life now, and expect it soon; asking again gives no more time."""
+        now = self.activity()
+        if self._wire.heard_at >= self._probed_at:
+            self._probed_at = now
         self._pinged_at = -inf
         self._look()
 
