@@ -59,6 +59,18 @@ def test_what_was_said_last_can_be_forgotten_and_nothing_before() -> None:
     assert box.take() is None
 
 
+def test_durations_that_no_float_holds_forget_no_more_than_was_said() -> None:
+    box, ms = outbox(), 0.1
+    total_ms = 0.0
+    for text in (b"before", *[b"after"] * 3):
+        box.put(text, ms, 0.0)
+    for _ in range(3):
+        total_ms += ms
+    assert total_ms - ms - ms - ms > 0
+    box.forget(total_ms)
+    assert emptied(box) == [b"before"]
+
+
 def test_sound_is_bounded_in_memory() -> None:
     box = outbox(audio_bytes=len(FRAME) * 3)
     for _ in range(10):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+ROUNDING_MS = 1e-3  # what sums of many durations are wrong by is far less, a sample far more
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -53,7 +55,7 @@ class Outbox:
 
     def forget(self, newest_ms: float) -> None:
         """Drop so much of the audio that was put in last."""
-        while self._audio and newest_ms > 0:
+        while self._audio and newest_ms > ROUNDING_MS:
             newest_ms -= self._audio[-1].audio_ms
             self._drop(self._audio.pop())
 
