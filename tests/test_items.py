@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pi_voice.transport.items import (
+    MOST_PARTS,
     as_item,
     read_function_call,
     read_item,
@@ -35,6 +36,11 @@ def read(status: str = "completed", **wire: Any) -> Any:
 def test_parts_have_the_names_of_today(role: str, kind: str, shown: str) -> None:
     message = read(id="a", type="message", role=role, content=[{"type": kind}])
     assert message.content == (ContentPart(shown),)
+
+
+def test_a_message_without_end_is_read_to_a_bound() -> None:
+    message = read(id="a", type="message", role="assistant", content=[{"type": "x"}] * 10_000)
+    assert len(message.content) == MOST_PARTS
 
 
 def test_a_status_of_its_own_counts_more_than_ours() -> None:

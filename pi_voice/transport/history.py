@@ -8,14 +8,13 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from pi_voice.transport.items import as_item, write_message
+from pi_voice.transport.items import MOST_PARTS, as_item, write_message
 from pi_voice.transport.messages import ContentPart, Item, Message, ToolCall
 
 Json = dict[str, Any]
 AnyItem = TypeVar("AnyItem", bound=Item)
 
 MOST_ITEMS = 256
-MOST_PARTS = 64  # of one message; what names a later one is a fault of the service
 MOST_CHARS = 1 << 20  # of text and image data; a device runs for months
 REPLAYED_ITEMS = 64
 REPLAYED_CHARS = 16_000  # about 4,000 tokens: every reconnect pays for them again

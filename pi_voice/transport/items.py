@@ -19,6 +19,7 @@ from pi_voice.transport.messages import (
 
 Json = dict[str, Any]
 
+MOST_PARTS = 64  # of one message; what names a later one is a fault of the service
 _ROLES = ("user", "assistant", "system")
 _BETA_PARTS = {  # what assistants' parts were called before the GA wire
     ("assistant", "text"): "output_text",
@@ -115,7 +116,8 @@ def _read_message(
     if role not in _ROLES:
         return None
     content = fields.get("content")
-    parts = [_read_part(part, role) for part in content] if isinstance(content, list) else []
+    given = content[:MOST_PARTS] if isinstance(content, list) else []
+    parts = [_read_part(part, role) for part in given]
     return Message(
         item_id,
         role,
