@@ -288,12 +288,45 @@ def test_nobody_notices_a_new_session_only_when_nothing_goes_on() -> None:
     assert here.protocol.idle
     here.reply().speaks(10)
     assert not here.protocol.idle
+    here.dialog.heard.on_played("a1", 0, 120)
     here.done()
     assert not here.protocol.idle
-    here.dialog.heard.on_played("a1", 0, 240)
+    here.dialog.heard.on_played("a1", 0, 120)
     assert here.protocol.idle
     here.calls.send_audio(memoryview(bytes(480)))
     assert not here.protocol.idle
+
+
+def test_nobody_waits_for_a_speaker_that_tells_nothing() -> None:
+    here = Room().connect().reply().speaks(10).done()
+    assert here.protocol.idle
+
+
+def test_nobody_waits_for_the_end_of_what_was_cancelled() -> None:
+    here = Room().connect().reply().speaks(10)
+    here.dialog.heard.on_played("a1", 0, 120)
+    here.dialog.cancel()
+    here.done(status="cancelled")
+    assert here.protocol.idle
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_where_the_service_detects_turns_its_ear_decides_whether_somebody_talks(
+    *, answers: bool
+) -> None:
+    detection = {"type": "server_vad", "create_response": answers}
+    here = Room().connect({"turn_detection": detection})
+    here.calls.send_audio(memoryview(bytes(480)))
+    assert here.protocol.idle
+    here.says("input_audio_buffer.speech_started", item_id="u1")
+    assert not here.protocol.idle
+    here.says("input_audio_buffer.committed", item_id="u1")
+    assert here.protocol.idle is not answers
+    here.reply().done()
+    assert here.protocol.idle
+    here.says("input_audio_buffer.speech_started", item_id="u2")
+    here.calls.clear_audio()
+    assert here.protocol.idle
 
 
 def test_silence_of_the_service_is_logged_when_it_is_given_up(

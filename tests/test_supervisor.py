@@ -33,6 +33,7 @@ CONNECTED = [
     ("connected", None),
     ("status", "connected"),
 ]
+PUSH_TO_TALK = {"turn_detection": None}
 GONE = [("connection_change", "disconnected"), ("disconnected", None)]
 
 
@@ -526,7 +527,7 @@ async def test_quota_that_ends_in_mid_session_is_final() -> None:
 
 async def test_a_session_is_renewed_in_a_quiet_moment_before_it_expires() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect()
+        await t.connect(initial_session_config=PUSH_TO_TALK)
         t.send_audio(bytes(4800))
         await asyncio.sleep(3600 - 300 + 10)
         assert len(service.visits) == 1
@@ -559,7 +560,7 @@ async def test_a_session_is_not_given_up_while_the_next_cannot_be_had() -> None:
 
 async def test_two_minutes_before_the_end_no_quiet_moment_is_waited_for() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect()
+        await t.connect(initial_session_config=PUSH_TO_TALK)
         t.send_audio(bytes(4800))
         await asyncio.sleep(3600 - 121)
         assert len(service.visits) == 1
@@ -569,7 +570,7 @@ async def test_two_minutes_before_the_end_no_quiet_moment_is_waited_for() -> Non
 
 async def test_a_renewal_that_begins_to_talk_waits_with_the_connection_in_hand() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect()
+        await t.connect(initial_session_config=PUSH_TO_TALK)
         service.refusing = letting_in(lambda: t.send_audio(bytes(4800)))
         await asyncio.sleep(3600 - 300 + 10)
         assert len(service.visits) == 2
@@ -580,7 +581,7 @@ async def test_a_renewal_that_begins_to_talk_waits_with_the_connection_in_hand()
 
 async def test_closing_closes_the_connection_of_the_next_session_too() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect()
+        await t.connect(initial_session_config=PUSH_TO_TALK)
         service.refusing = letting_in(lambda: t.send_audio(bytes(4800)))
         await asyncio.sleep(3600 - 300 + 10)
         assert len(service.visits) == 2

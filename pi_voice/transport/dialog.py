@@ -170,6 +170,12 @@ class Dialog:
             response_id = self.responses.active_id
         return response_id in self._cut or item_id in self._cut
 
+    @property
+    def is_heard(self) -> bool:
+        """Something of a reply is still to be played, as far as the speaker tells."""
+        parts = self.heard.position() if self.heard.is_reported else []
+        return not all(self.is_cut(part.response_id, part.item_id) for part in parts)
+
     def interrupt(self, *, cancel: bool, speech: bool = False) -> None:
         """End everything that is heard or about to be: locally first, then on the wire.
 

@@ -120,6 +120,11 @@ class PlaybackTracker:
         """The parts that were not heard to their end, in the order of arrival."""
         return [self._position(key, part) for key, part in self._parts.items()]
 
+    @property
+    def is_reported(self) -> bool:
+        """The speaker tells at all what it played."""
+        return self._told
+
     def find(self, item_id: str, content_index: int) -> Position | None:
         part = self._parts.get((item_id, content_index))
         return None if part is None else self._position((item_id, content_index), part)

@@ -82,13 +82,10 @@ class RealtimeProtocol:
     @property
     def idle(self) -> bool:
         """Nothing is said, heard or awaited: nobody would notice another session."""
-        dialog = self.dialog
-        return not (
-            dialog.responses.ongoing
-            or dialog.responses.stalled
-            or dialog.uplink.appended_ms
-            or dialog.heard.position()
-        )
+        dialog, uplink = self.dialog, self.dialog.uplink
+        spoken = uplink.heard_speech if dialog.session.detects_turns else uplink.appended_ms
+        busy = dialog.responses.ongoing or dialog.responses.stalled
+        return not (busy or spoken or dialog.is_heard)
 
     def require_connection(self, what: str) -> None:
         if not self.connected:

@@ -12,6 +12,7 @@ from pi_voice.transport.contracts import TransportError
 from pi_voice.transport.dialog import Dialog
 from pi_voice.transport.history import CONTINUES_ID
 from pi_voice.transport.items import (
+    MOST_PARTS,
     mapping,
     read_function_call,
     read_item,
@@ -42,7 +43,6 @@ Json = dict[str, Any]
 Handler = Callable[[Dialog, Json], None]
 
 COMMIT_EMPTY = "input_audio_buffer_commit_empty"
-PARTS = 64  # a content index beyond that is not a part of an item but a fault
 
 
 def hear(dialog: Dialog, sound: AudioDelta) -> None:
@@ -96,6 +96,7 @@ def _describe(dialog: Dialog, event: Json, *, updated: bool) -> None:
 
 
 def _speech_started(dialog: Dialog, event: Json) -> None:
+    dialog.uplink.heard_speech = True
     wanted = dialog.interrupt_on_speech
     if dialog.session.interrupts if wanted is None else wanted:
         dialog.interrupt(cancel=False, speech=True)
@@ -103,6 +104,8 @@ def _speech_started(dialog: Dialog, event: Json) -> None:
 
 def _committed(dialog: Dialog, event: Json) -> None:
     dialog.uplink.committed()
+    if not dialog.session.answers:
+        dialog.uplink.heard_speech = False
 
 
 def _input_timeout(dialog: Dialog, event: Json) -> None:
@@ -117,6 +120,8 @@ def _input_timeout(dialog: Dialog, event: Json) -> None:
 def _response_created(dialog: Dialog, event: Json) -> None:
     response = mapping(event.get("response"))
     outside = "conversation_id" in response and response["conversation_id"] is None
+    if not outside:
+        dialog.uplink.heard_speech = False
     dialog.began(text_or_none(response.get("id")), outside=outside)
     dialog.emit("turn_started", TurnStarted(event))
 
@@ -304,7 +309,7 @@ def _retrieve(dialog: Dialog, item_id: str) -> None:
 
 def _index(event: Json) -> int:
     index = event.get("content_index")
-    return index if type(index) is int and 0 <= index < PARTS else 0
+    return index if type(index) is int and 0 <= index < MOST_PARTS else 0
 
 
 def _count(value: Any) -> int:

@@ -210,6 +210,12 @@ class Session:
         )
 
     @property
+    def answers(self) -> bool:
+        """Whether the service replies by itself to a turn that it detected."""
+        detection = self._audio("input").get("turn_detection")
+        return isinstance(detection, Mapping) and detection.get("create_response") is not False
+
+    @property
     def detects_turns(self) -> bool:
         return isinstance(self._audio("input").get("turn_detection"), Mapping)
 

@@ -19,6 +19,7 @@ class Uplink:
         muted: No audio byte may leave.
         shape: Coding of the session's input.
         appended_ms: Audio that was sent since the last commit or clear, in ms.
+        heard_speech: The service heard the user, and has not done what follows from it.
         dropped_ms: Audio that was not sent because of mute or a missing connection, in ms.
     """
 
@@ -26,6 +27,7 @@ class Uplink:
         self.muted = False
         self.shape = AudioShape()
         self.appended_ms = 0.0
+        self.heard_speech = False
         self.dropped_ms = 0.0
         self._commits = 0  # of ours that the service has not confirmed
 
@@ -44,6 +46,7 @@ class Uplink:
 
     def clear(self) -> None:
         self.appended_ms = 0.0
+        self.heard_speech = False
 
     def committed(self) -> None:
         """The service made an item of its buffer: because of our commit, or by itself."""
@@ -58,7 +61,7 @@ class Uplink:
     def reset(self) -> None:
         """The connection is gone, and the service's buffer with it."""
         self._commits = 0
-        self.appended_ms = 0.0
+        self.clear()
 
     def passed(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What may leave of a raw event: all of it, or what is left without its audio."""
