@@ -454,6 +454,23 @@ async def test_a_network_that_comes_back_ends_the_wait(network: Network) -> None
         assert now_s() - begin_s < 1
 
 
+async def test_a_network_that_comes_back_during_an_attempt_ends_the_wait_after_it(
+    network: Network,
+) -> None:
+    network.stall()
+    async with room() as here:
+        await asyncio.sleep(3600)  # attempts take ten seconds by now, and waits up to thirty
+        status = "connecting"
+        await until(lambda: here.link._transport.status == status, within_s=60)
+        await asyncio.sleep(1)
+        here.link.link_up()
+        await until(lambda: here.link._transport.status != status)
+        network.heal()
+        begin_s = now_s()
+        await here.tells(LinkUp)
+        assert now_s() - begin_s < 1
+
+
 async def test_a_network_that_comes_back_does_not_mend_a_wrong_key() -> None:
     attempts = itertools.count()
     async with room(Script(refusals=(Refusal(401) for _ in attempts))) as here:

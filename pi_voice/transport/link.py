@@ -161,7 +161,8 @@ class ServiceLink:
 
     def link_up(self) -> None:
         """The network or the clock changed: do not wait out a pause, trust no old connection."""
-        self._hurry.set()
+        if not self._online:
+            self._hurry.set()
         self._transport.retry_now()
 
     def hang_up(self) -> None:
@@ -291,6 +292,7 @@ class ServiceLink:
         """Connect, and return when nobody reconnects any more; None if we hung up."""
         self._end = asyncio.get_running_loop().create_future()
         self._connected = False
+        self._hurry.clear()  # news from now on count, also if this attempt fails all the same
         try:
             config = session_config(self._settings)
             await self._transport.connect(initial_session_config=config, continues=True)
@@ -304,12 +306,12 @@ class ServiceLink:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + delay_s
         while True:
-            self._hurry.clear()
             try:
                 async with asyncio.timeout_at(until_s):
                     await self._hurry.wait()
             except TimeoutError:
                 return
+            self._hurry.clear()
             if not self._awake.is_set():
                 return
             settle_s = self._pace.link_up(loop.time())
