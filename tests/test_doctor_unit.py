@@ -23,7 +23,7 @@ def test_a_machine_without_systemd_starts_nothing(pi: Patient) -> None:
 def test_a_service_that_is_not_installed_is_a_note(pi: Patient) -> None:
     pi.system.unit(LoadState="not-found", ActiveState="inactive")
     (found,) = unit.installed(pi.facts)
-    assert (found.level, found.fix) == ("note", "sudo ./install.sh")
+    assert (found.level, found.fix) == ("note", "In the folder of the program: sudo ./install.sh")
     assert words(unit.running(pi.facts)) == []
 
 
@@ -53,9 +53,14 @@ def test_a_running_service_is_fine(pi: Patient) -> None:
             "the service has failed (exit-code, status 1)",
         ),
         (
-            {"ActiveState": "activating", "SubState": "auto-restart"},
+            {
+                "ActiveState": "activating",
+                "SubState": "auto-restart",
+                "Result": "exit-code",
+                "ExecMainStatus": "243",
+            },
             "failure",
-            "the service is starting again and again (auto-restart)",
+            "the service ends and is started again and again (exit-code, status 243)",
         ),
         ({"ActiveState": "inactive"}, "warning", "the service is inactive"),
     ],

@@ -28,7 +28,7 @@ QUICK_S = 8.0  # only files and commands; a Zero 2 W that plays music is slow, t
 PATIENT_S = 13.0  # opens cards or sessions; all of it takes less than 15 s
 LEAVE_S = 0.5  # for a process that was killed
 PIPE_BYTES = 65_536
-SPOILED = "Run: pi-voice report, and send it to whoever looks after pi-voice"
+SPOILED = "Send to whoever looks after pi-voice what this writes: sudo pi-voice report"
 
 
 @dataclass(frozen=True, slots=True)

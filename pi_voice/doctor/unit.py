@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pi_voice import __version__
 from pi_voice.core.failures import Failure
-from pi_voice.doctor.facts import UNIT, Facts
+from pi_voice.doctor.facts import UNIT, Facts, Unit
 from pi_voice.doctor.findings import Finding, fault, note, ok, warning
 from pi_voice.errors import EXIT_CONFIG, PiVoiceError
 from pi_voice.journal import LAST_RUN
@@ -26,7 +26,7 @@ def installed(facts: Facts) -> Iterator[Finding]:
         yield note(INSTALLED, "systemd does not run here, so nothing starts the box by itself")
     elif not unit.known:
         what = f"{UNIT} is not installed ({unit['LoadState'] or 'not found'})"
-        yield note(INSTALLED, what, "sudo ./install.sh")
+        yield note(INSTALLED, what, "In the folder of the program: sudo ./install.sh")
     elif unit["UnitFileState"] in ("enabled", "enabled-runtime"):
         yield ok(INSTALLED, f"{UNIT} is installed, and starts with the board")
     else:
@@ -47,17 +47,22 @@ def running(facts: Facts) -> Iterator[Finding]:
         what = "the service has ended, because its configuration cannot be used"
         yield fault(RUNNING, what, "sudo pi-voice config check", Failure.MISCONFIGURED)
     elif unit["ActiveState"] == "failed":
-        what = f"the service has failed ({unit['Result']}, status {unit['ExecMainStatus']})"
+        what = f"the service has failed ({_end(unit)})"
         yield fault(RUNNING, what, f"{SHOW_WHY}; then: {RESTART}")
     elif unit["ActiveState"] == "activating" and unit["SubState"] != "auto-restart":
         yield note(RUNNING, "the service is just starting", "pi-voice doctor")
     elif unit["ActiveState"] == "activating":
-        what = f"the service is starting again and again ({unit['SubState']})"
+        what = f"the service ends and is started again and again ({_end(unit)})"
         yield fault(RUNNING, what, SHOW_WHY)
     else:
         yield warning(
             RUNNING, f"the service is {unit['ActiveState']}", "sudo systemctl start pi-voice"
         )
+
+
+def _end(unit: Unit) -> str:
+    """What systemd knows of its last end; from 200 on they are its own reasons (systemd.exec(5))."""
+    return f"{unit['Result']}, status {unit['ExecMainStatus']}"
 
 
 def restarts(facts: Facts) -> Iterator[Finding]:
