@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+
+SERVICE_USER = "pi-voice"
 EXIT_FAULT = 1  # a fault at run time: systemd starts us again
 EXIT_USAGE = 2  # the command line was wrong (argparse's own code)
 EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h: the service does not run or not answer
@@ -86,3 +90,18 @@ class RemoteLinkError(LinkError):
         self.status = status
         self.retry_after_s = retry_after_s
         self.code = code
+
+
+def me() -> str:
+    """The user of this process, by name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without an entry in /etc/passwd, as containers have
+        return f"uid {os.getuid()}"
+
+
+def join(group: str) -> str:
+    """The fix that gives the user of this process the rights of a group."""
+    user = me()
+    then = "sudo systemctl restart pi-voice" if user == SERVICE_USER else "log in again"
+    return f"Run: sudo usermod -aG {group} {user}; then {then}"

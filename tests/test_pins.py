@@ -12,6 +12,7 @@ import pytest
 from gpiozero import Device, InputDevice, PinUnknownPi
 from gpiozero.pins.mock import MockFactory
 
+from pi_voice.errors import join, me
 from pi_voice.hardware import pins
 from pi_voice.hardware.pins import Claim, explain, pin_errors, pin_factory
 
@@ -156,8 +157,7 @@ def test_a_machine_without_pins_names_the_setting(chip: Path) -> None:
 def test_a_missing_group_names_the_command(chip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)  # root may open everything
     assert explained(LgpioError("'can not open gpiochip'")) == (
-        f"button on GPIO 17 may not be used by this user: {chip} is closed to it. "
-        "Run: sudo usermod -aG gpio USER, and log in again"
+        f"button on GPIO 17 may not be used by {me()}: {chip} is closed. {join('gpio')}"
     )
 
 

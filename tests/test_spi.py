@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pi_voice.errors import join, me
 from pi_voice.hardware.spi import DEVICE, SET_HZ, SET_MODE, Bus, SpiBus, explain
 
 
@@ -103,7 +104,7 @@ def test_a_bus_that_is_off_is_named() -> None:
     [
         (
             PermissionError(errno.EACCES, "Permission denied"),
-            "may not be used by this user. Run: sudo usermod -aG spi USER, and log in again",
+            f"may not be used by {me()}. {join('spi')}",
         ),
         (
             OSError(errno.EMSGSIZE, "9250 bytes at once, of 4096 allowed"),

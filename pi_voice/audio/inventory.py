@@ -6,14 +6,13 @@ number of a card do not: they are looked up anew for every opening and never sto
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pi_voice.audio.cards import USB_ID, USB_PATH, Card, Direction, Kernel
-from pi_voice.errors import DeviceError
+from pi_voice.errors import DeviceError, join, me
 
 LIST_THEM = "Run: pi-voice devices"
 SOUND_SERVERS = ("pipewire", "pulse")  # PCMs that share a card among programs
@@ -108,9 +107,7 @@ class Inventory:
         if not nodes:
             return DeviceError(name, f"is a card without a {direction}", LIST_THEM)
         if not any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
-            user = _user()
-            fix = f"Run: sudo usermod -aG audio {user}; then log in again"
-            return DeviceError(name, f"may not be used by {user}", fix)
+            return DeviceError(name, f"may not be used by {me()}", join("audio"))
         if holder := self.kernel.holder(card, direction):
             server = next((p.name for p in self.pcms if p.name in SOUND_SERVERS), None)
             other = f'set [audio] {direction} = "{server}"' if server else "use another card"
@@ -197,10 +194,3 @@ def _part(wanted: str, pcm: Pcm, card: Card | None) -> bool:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without an entry in /etc/passwd, as containers have
-        return f"uid {os.getuid()}"

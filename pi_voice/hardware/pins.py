@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from pi_voice.errors import DeviceError
+from pi_voice.errors import DeviceError, join, me
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +151,7 @@ def explain(what: str, pin: int, key: str, error: Exception) -> DeviceError:
         fact = "cannot be used: this machine has no GPIO chip"
         return DeviceError(what, fact, 'Set driver = "none" in [button] and in [leds]')
     if not any(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
-        fact = f"may not be used by this user: {chips[0]} is closed to it"
-        return DeviceError(what, fact, "Run: sudo usermod -aG gpio USER, and log in again")
+        return DeviceError(what, f"may not be used by {me()}: {chips[0]} is closed", join("gpio"))
     return DeviceError(what, f"cannot be used: {text}", f"Check the wiring and {key}")
 
 

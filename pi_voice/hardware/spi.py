@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import Protocol
 
-from pi_voice.errors import DeviceError
+from pi_voice.errors import DeviceError, join, me
 
 DEVICE = Path("/dev/spidev0.0")  # data on GPIO 10, clock on GPIO 11, on every Pi
 LIMIT = Path("/sys/module/spidev/parameters/bufsiz")
@@ -80,8 +80,7 @@ def explain(error: OSError, device: Path = DEVICE) -> DeviceError:
         fix = "Run: sudo raspi-config nonint do_spi 0; then restart the box"
         return DeviceError(what, "cannot be used: SPI is switched off", fix)
     if error.errno in (errno.EACCES, errno.EPERM):
-        fix = "Run: sudo usermod -aG spi USER, and log in again"
-        return DeviceError(what, "may not be used by this user", fix)
+        return DeviceError(what, f"may not be used by {me()}", join("spi"))
     if error.errno == errno.EMSGSIZE:
         fact = f"is too long ({error.strerror})"
         fix = "Lower [leds] count, or add spidev.bufsiz=32768 to /boot/firmware/cmdline.txt"
