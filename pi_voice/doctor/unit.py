@@ -61,7 +61,7 @@ def running(facts: Facts) -> Iterator[Finding]:
 
 
 def _end(unit: Unit) -> str:
-    """What systemd knows of its last end; from 200 on they are its own reasons (systemd.exec(5))."""
+    """What systemd knows of its last end; a status from 200 on is its own (systemd.exec(5))."""
     return f"{unit['Result']}, status {unit['ExecMainStatus']}"
 
 
