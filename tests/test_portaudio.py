@@ -271,6 +271,21 @@ def test_a_sound_server_that_starts_later_is_found(
     assert fake.starts == 2
 
 
+def test_who_hears_is_seldom_interrupted_for_what_the_kernel_does_not_know(
+    fake: FakePyAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = CardRequest("pulse", Direction.SPEAKER, 20)
+    with PortAudio() as sound:
+        monkeypatch.setattr("pi_voice.audio.portaudio.RENEW_S", 0.0)
+        sound.open(MIC)
+        error_of(sound, pulse)
+        error_of(sound, pulse)
+        assert not sound.renewal_wanted
+        monkeypatch.setattr("pi_voice.audio.portaudio.HELD_RENEW_S", 0.0)
+        error_of(sound, pulse)
+        assert sound.renewal_wanted
+
+
 def test_a_card_that_settles_after_it_was_listed_is_found_soon(
     fake: FakePyAudio, pi: FakeKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

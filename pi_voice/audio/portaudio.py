@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 RATES_HZ = (48_000, 44_100, 24_000, 16_000, 32_000, 96_000, 22_050, 11_025, 8_000)
 MOST_CHANNELS = 8  # of an array; a mixing desk has more, and most of them hear nobody
 RENEW_S = 10.0  # a new list probes every PCM there could be: half a second of a Pi Zero's CPU
+HELD_RENEW_S = 60.0  # whoever is open must close for it, and an open microphone misses words
 SETTLE_S = 1.0  # a card that was just plugged in is listed before it can be used
 _OTHER_FORMAT = (pyaudio.paInvalidSampleRate, pyaudio.paInvalidChannelCount)
 
@@ -133,7 +134,8 @@ class PortAudio:
         moved = [card for card in self._inventory.cards if card not in now]
         changed = moved or len(now) != len(self._inventory.cards)
         age_s = time.monotonic() - self._listed_s
-        stale = self._outdated and age_s >= min(self._renew_s, RENEW_S)
+        longest_s = HELD_RENEW_S if self._streams else RENEW_S
+        stale = self._outdated and age_s >= min(self._renew_s, longest_s)
         self._is_old = bool(changed or stale or self._library is None)
         if not self._is_old:
             return self._inventory
