@@ -137,6 +137,17 @@ def test_a_callback_that_fails_ends_nothing_but_its_stream(
     assert "the audio callback failed" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("card", "fix"), [(None, "Check its sound server"), (1, "Plug it in again")]
+)
+def test_what_was_taken_away_is_looked_for_where_it_was(card: int | None, fix: str) -> None:
+    opened = Opened()
+    opened.stream.card = card
+    opened.handle.runs = False
+    said = f"microphone 'Device' was taken away. {fix}; it is tried again by itself"
+    assert opened.fault() == said
+
+
 def test_sound_that_flows_is_no_fault() -> None:
     opened = Opened(patience=Patience())
     assert opened.fault() == ""

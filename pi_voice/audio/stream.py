@@ -179,8 +179,8 @@ class Stream:
             logger.error("the audio callback failed", exc_info=self._failed)
             return self._request.error("was closed because of a fault of ours", "See the log")
         if not self._is_active():
-            fix = "Check its sound server; it is tried again by itself"
-            return self._request.error("was taken away", fix)
+            fix = "Check its sound server" if self.card is None else "Plug it in again"
+            return self._request.error("was taken away", f"{fix}; it is tried again by itself")
         fix = "Check its cable; it is tried again by itself"
         if self._is_silent(now_s):
             return self._request.error("gives no sign of life", fix)
