@@ -298,6 +298,36 @@ def test_an_output_for_a_session_that_is_gone_is_dropped() -> None:
     assert here.types() == []
 
 
+def test_the_output_of_a_function_may_come_as_kernl_gives_it() -> None:
+    here = called(room())
+    here.calls.send_neutral({"kind": "tool.result", "call_id": "c1", "result": {"time": 9}})
+    here.perform()
+    output = {"type": "function_call_output", "call_id": "c1", "output": '{"time":9}'}
+    assert here.sent == [create(output)]
+    assert here.all("item_update")[-1].output == '{"time":9}'
+    here.forget()
+    here.reconnect()
+    replayed = [event["item"]["type"] for event in here.sent[1:]]
+    assert replayed == ["function_call", "function_call_output", "message"]
+
+
+def test_a_raw_output_of_a_function_is_known_to_the_next_session_too() -> None:
+    here = called(room())
+    output = {"type": "function_call_output", "call_id": "c1", "output": "9"}
+    here.calls.send_event(create(output))
+    here.forget()
+    here.reconnect()
+    assert [event["item"]["type"] for event in here.sent[1:]][:1] == ["function_call"]
+
+
+def test_kernls_output_for_a_session_that_is_gone_is_dropped() -> None:
+    here = called(room())
+    here.reconnect()
+    here.forget()
+    here.calls.send_neutral({"kind": "tool.result", "call_id": "c1", "result": "late"})
+    assert here.types() == []
+
+
 def test_an_output_of_a_call_that_we_never_saw_is_sent() -> None:
     here = room()
     here.calls.send_function_call_output({"call_id": "c9"}, "1", respond=False)

@@ -22,7 +22,7 @@ from pi_voice.transport.items import (
     write_message,
     write_user_message,
 )
-from pi_voice.transport.messages import ToolCall, attribute
+from pi_voice.transport.messages import Item, ToolCall, attribute
 from pi_voice.transport.tool_calls import Answer
 from pi_voice.transport.wire import APPEND, APPEND_LIMIT_BYTES, base64_bytes, encode_append
 
@@ -53,12 +53,15 @@ class Calls:
         kind = event.get("kind")
         if kind == "session.update":
             self.update_session_config(mapping(event.get("config")))
-        elif kind in ("activity.start", "activity.end"):
+            return
+        if kind in ("activity.start", "activity.end"):
             self._activity(started=kind == "activity.start")
-        else:
-            wire = neutral.encode(event)
-            if wire is not None:
-                self._send_raw(wire)
+            return
+        wire = neutral.encode(event)
+        if kind == "tool.result" and wire is not None:
+            self._answer({}, wire["item"])
+        elif wire is not None:
+            self._send_raw(wire)
 
     def request_response(self, response: Wire | None) -> None:
         self._require("request a response")
@@ -111,13 +114,8 @@ class Calls:
         self._require("send the output of a function")
         item_id = text(attribute(call, "id")) or text(attribute(call, "item_id"))
         call_id = text(attribute(call, "call_id")) or item_id
-        answer = self._dialog.calls.answer(call_id)
-        if answer is Answer.DROP:
-            logger.warning("the output of %s is dropped: its session is gone", call_id)
-            return
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        self._create_item({"item": item})
-        self._complete(call, item_id, call_id, output)
+        answer = self._answer(call, item)
         if respond and answer is Answer.SEND:
             self._dialog.request(dict(CREATE), manual=False)
 
@@ -205,6 +203,10 @@ class Calls:
             self._forget_appended()
         elif kind == "session.update":
             dialog.session.note(event)
+        elif kind == "conversation.item.create":
+            item = mapping(event.get("item"))
+            if item.get("type") == "function_call_output":
+                self._complete({}, item)
         elif kind == "conversation.item.truncate":
             index = event.get("content_index")
             dialog.heard.forget(text(event.get("item_id")), index if type(index) is int else 0)
@@ -212,9 +214,23 @@ class Calls:
     def _create_item(self, fields: Json) -> None:
         self._dialog.send({"type": "conversation.item.create", **fields})
 
-    def _complete(self, call: Any, item_id: str, call_id: str, output: str) -> None:
-        """Tell listeners that the call has its output."""
-        known = self._dialog.history.get(item_id)
+    def _answer(self, call: Any, item: Json) -> Answer:
+        """Send the output of a call, unless the session that asked is gone."""
+        call_id = text(item.get("call_id"))
+        answer = self._dialog.calls.answer(call_id)
+        if answer is Answer.DROP:
+            logger.warning("the output of %s is dropped: its session is gone", call_id)
+        else:
+            self._create_item({"item": item})
+            self._complete(call, item)
+        return answer
+
+    def _complete(self, call: Any, item: Wire) -> None:
+        """Tell listeners that the call has its output, and keep it for the next session."""
+        call_id, output = text(item.get("call_id")), text(item.get("output"))
+        item_id = text(attribute(call, "id")) or text(attribute(call, "item_id"))
+        history = self._dialog.history
+        known: Item | None = history.call(call_id) or history.get(item_id)
         if not isinstance(known, ToolCall):
             wire = {
                 "type": "function_call",
@@ -226,4 +242,4 @@ class Calls:
             known = read_item(wire, status="completed")
         if isinstance(known, ToolCall):
             done = replace(known, status="completed", output=output, call_id=call_id)
-            self._dialog.emit("item_update", self._dialog.history.put(done))
+            self._dialog.emit("item_update", history.put(done))

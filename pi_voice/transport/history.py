@@ -70,6 +70,11 @@ class History:
     def get(self, item_id: str) -> Item | None:
         return self._items.get(item_id)
 
+    def call(self, call_id: str) -> ToolCall | None:
+        """The call that an output refers to; None if it is not known."""
+        calls = (item for item in self._items.values() if isinstance(item, ToolCall))
+        return next((call for call in calls if call.call_id == call_id), None)
+
     def clear(self) -> None:
         self._items.clear()
         self._order.clear()
