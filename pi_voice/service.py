@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -13,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pi_voice import locks
 from pi_voice.daemon import Daemon, first_fault
 from pi_voice.errors import PiVoiceError
 from pi_voice.journal import Redacting
@@ -51,14 +51,12 @@ def alone(runtime: Path, state: Path) -> Iterator[None]:
             except OSError:
                 continue
             stack.callback(os.close, door)
-            try:
-                fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not locks.is_ours(door):
                 raise TakenError(
                     f"another pi-voice runs with {folder}. Stop it first: "
                     "sudo systemctl stop pi-voice; or give this one folders of its own: "
                     "[device] runtime_dir and state_dir"
-                ) from None
+                )
         yield
 
 

@@ -188,11 +188,7 @@ def first_frame(facts: Facts) -> Iterator[Finding]:
     end = facts.survey.microphone
     if facts.muted:
         what = "the box is muted, or may be, so the microphone stays closed: not measured"
-        yield note(
-            LISTEN,
-            what,
-            "See whether it is: pi-voice status; with more rights: sudo pi-voice doctor",
-        )
+        yield note(LISTEN, what, "See: pi-voice status; root sees more: sudo pi-voice doctor")
         return
     if facts.settings.privacy.led_required:
         what = "a light is required, and the doctor shows none: the microphone was not measured"

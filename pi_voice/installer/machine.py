@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pi_voice import locks
 from pi_voice.errors import PiVoiceError
 from pi_voice.installer.manifest import Manifest
 
@@ -127,7 +127,7 @@ class Machine:
         """
         door = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            if not _locked(door):
+            if not locks.is_ours(door):
                 raise InstallError(
                     "another install.sh is at work here: wait for its end, then run this again"
                 )
@@ -178,15 +178,6 @@ class Machine:
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
-
-
-def _locked(door: int) -> bool:
-    """Lock an open folder; False if somebody else has."""
-    try:
-        fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def draft(path: str) -> str:
