@@ -68,10 +68,20 @@ def test_a_card_is_opened_at_a_rate_of_its_own(
 
 
 def test_an_array_is_opened_with_the_channel_that_is_wanted(fake: FakePyAudio) -> None:
-    fake.cards[0].counts = (6,)
+    fake.cards[0] = FakeCard("mic", 6, counts=(6,))
     request = CardRequest("mic", Direction.MICROPHONE, 40, channels=6)
     with PortAudio() as sound:
         assert sound.open(request).format == AudioFormat(48_000, 6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_card_without_the_channel_that_is_wanted_is_heard_all_the_same(
+    fake: FakePyAudio, count: int
+) -> None:
+    fake.cards[0] = FakeCard("mic", count, counts=tuple(range(1, count + 1)))
+    request = CardRequest("mic", Direction.MICROPHONE, 40, channels=6)
+    with PortAudio() as sound:
+        assert sound.open(request).format == AudioFormat(48_000, count)
 
 
 @pytest.mark.parametrize(

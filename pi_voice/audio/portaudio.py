@@ -232,15 +232,16 @@ class PortAudio:
 
 
 def _counts(pcm: Pcm, request: CardRequest) -> tuple[int, ...]:
-    """Channels to try.
+    """Channels to try; no more than there are, and whoever misses one makes do without.
 
     All of a card must be asked for: of fewer PortAudio gives the first and drops the rest. What is
     no card mixes them by itself, and offers as many as anybody may want.
     """
-    if request.channels is not None:
-        return request.channels, max(2, request.channels)
     own = pcm.channels(request.direction)
-    return own if pcm.place and own <= MOST_CHANNELS else 1, 1, 2
+    if request.channels is None:
+        return own if pcm.place and own <= MOST_CHANNELS else 1, 1, 2
+    wanted = min(request.channels, own)
+    return wanted, max(2, wanted)
 
 
 def _index(ask: Callable[[], Mapping[str, Any]]) -> int | None:
