@@ -288,6 +288,8 @@ def test_an_old_python_is_refused_before_anything_is_done(machine: Machine) -> N
         ("pip", "[Errno 28] No space left on device", "the disk is full: make room"),
         ("pip", "fatal error: Python.h: No such file", "install the headers of"),
         ("pip", "something new", "the reason stands at the end of its log"),
+        ("apt", "E: Release file for http://deb is not valid yet", "the clock is wrong"),
+        ("pip", "certificate verify failed: certificate is not yet valid", "the clock is wrong"),
         ("apt", "Temporary failure resolving", "check the network"),
         ("apt", "E: Packages need to be removed but remove is disabled.", "removes none"),
     ],

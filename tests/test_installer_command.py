@@ -551,3 +551,22 @@ def test_with_a_configuration_in_place_nothing_is_assumed(
     capsys.readouterr()
     run(debian, "upgrade", "--no-start")
     assert "terminal" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("--profile", "kiosk"), ("--unattended", "answers.toml")])
+def test_a_wish_that_comes_too_late_for_the_configuration_is_told(
+    debian: FakeDebian,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "answers.toml").write_text("[config.button]\npin = 5\n")
+    run(debian)
+    capsys.readouterr()
+    assert run(debian, *words) == 0
+    assert capsys.readouterr().out == (
+        "/etc/pi-voice/config.toml stays as it is; a profile and [config.…] are for a new box.\n"
+        "Everything is in place; nothing to do.\n"
+    )

@@ -161,6 +161,9 @@ def _wishes(options: argparse.Namespace, machine: Machine) -> Wishes:
     said = wishes.read(options.unattended) if options.unattended else Wishes()
     said = replace(said, profile=options.profile or said.profile, person=wishes.person())
     is_new = not machine.exists(f"{ETC}/config.toml")
+    if not is_new and (said.profile or said.settings):
+        fate = "stays as it is; a profile and [config.…] are for a new box"
+        sys.stdout.write(f"{ETC}/config.toml {fate}.\n")
     if options.unattended or not is_new:
         return said
     if not wishes.somebody_is_there():
