@@ -116,10 +116,11 @@ async def test_credentials_in_headers_replace_the_key(
         assert "openai-beta" not in service.last.headers
 
 
-async def test_headers_may_be_the_only_credentials() -> None:
+@pytest.mark.parametrize("name", ["api-key", "Authorization"])
+async def test_headers_may_be_the_only_credentials(name: str) -> None:
     async with scripted() as service, transport(service, api_key=None) as t:
-        await t.connect(headers={"api-key": "azure"})
-        assert service.last.headers["api-key"] == "azure"
+        await t.connect(headers={name: "azure"})
+        assert service.last.headers[name.lower()] == "azure"
 
 
 async def test_the_model_is_part_of_the_session_and_a_call_brings_its_own() -> None:

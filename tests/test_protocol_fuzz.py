@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import resource
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
@@ -98,6 +99,62 @@ def fuzz(events: int, seed: int) -> None:
             room.perform()
         check_small(room)
         check_sane(room, block)
+
+
+def kept(root: object) -> int:
+    """How much is in all containers that an object of ours leads to."""
+    seen: set[int] = set()
+    waiting, total = [root], 0
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        holds = isinstance(thing, dict | list | tuple | set | deque)
+        total += len(thing) if holds else 0  # type: ignore[arg-type]
+        if holds or type(thing).__module__.startswith("pi_voice"):
+            waiting.extend(gc.get_referents(thing))
+    return total
+
+
+def converse(room: Room, numbers: range) -> None:
+    """Turns of a sane service: heard, cancelled and never truncated, or never reported."""
+    ends: tuple[Callable[[str], object], ...] = (
+        lambda item: room.dialog.heard.on_played(item, 0, 2400),
+        lambda item: room.dialog.cancel(),
+        lambda item: None,
+    )
+    for number in numbers:
+        user, reply, item = (f"{kind}{number}" for kind in ("u", "r", "a"))
+        room.calls.send_audio(memoryview(MS * 100))
+        room.calls.commit_audio()
+        room.calls.request_response({"instructions": str(number)})
+        room.says("input_audio_buffer.committed", item_id=user)
+        message = {"id": user, "type": "message", "role": "user", "content": []}
+        room.says("conversation.item.added", item=message).reply(reply, item)
+        room.says("response.output_audio_transcript.delta", item_id=item, delta="hello")
+        room.speaks(100, reply, item)
+        ends[number % len(ends)](item)
+        call = {"id": f"f{number}", "type": "function_call", "status": "completed"}
+        room.says("response.output_item.done", response_id=reply, item=call)
+        room.calls.update_session_config({"instructions": str(number)})
+        room.done(reply).fails("whatever", event_id=user)
+        room.forget()
+
+
+def test_thousands_of_turns_leave_no_trace() -> None:
+    room = Room().connect()
+    converse(room, range(1000, 2500))
+    before = kept(room.protocol)
+    converse(room, range(2500, 4000))
+    assert kept(room.protocol) == before
+    reconnect(room)
+    room.forget()
+    before = kept(room.protocol)
+    for _ in range(1000):
+        reconnect(room)
+        room.forget()
+    assert kept(room.protocol) == before
 
 
 @pytest.mark.off_the_wire
