@@ -168,6 +168,16 @@ def test_interrupting_without_cancel_only_falls_silent() -> None:
     assert "audio" not in here.names()
 
 
+def test_interrupting_without_cancel_before_the_reply_begins_only_silences_it() -> None:
+    here = room()
+    here.calls.request_response(None)
+    here.forget()
+    here.dialog.interrupt(cancel=False)
+    here.reply().speaks(100)
+    assert here.types() == []
+    assert "audio" not in here.names()
+
+
 def test_a_service_without_cancel_is_interrupted_locally() -> None:
     here = speaking(can_cancel=False, can_truncate=False)
     here.dialog.interrupt(cancel=True)

@@ -172,6 +172,22 @@ def test_a_pace_of_ones_own_is_used() -> None:
     assert isinstance(WebSocketTransport(reconnect=True)._supervisor._reconnect, Pace)
 
 
+async def test_the_end_waits_for_listeners_that_still_run() -> None:
+    ended: list[str] = []
+
+    async def slowly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("listener")
+
+    async with scripted() as service, transport(service) as t:
+        t.on("connected", slowly)
+        await t.connect()
+        await t.aclose()
+        assert ended == ["listener"]
+
+
 async def test_facts_of_the_session_are_known() -> None:
     async with talking() as (service, t):
         assert t.session_id == service.sessions[0].id

@@ -115,14 +115,18 @@ def test_a_cancelled_reply_holds_back_the_next_until_it_ended() -> None:
 def test_a_reply_that_was_cancelled_before_it_began_must_end_at_once() -> None:
     responses = Responses()
     ask(responses)
-    assert responses.cancel_sent()
-    assert not responses.cancel_sent()
-    assert responses.created("r1")
+    assert responses.silence_sent(cancel=False)
+    assert not responses.silence_sent(cancel=False)
+    assert responses.silence_sent(cancel=True)
+    assert not responses.silence_sent(cancel=True)
+    answered = responses.created("r1")
+    assert answered is not None
+    assert (answered.silenced, answered.cancelled) == (True, True)
 
 
 def test_the_service_may_begin_replies_by_itself() -> None:
     responses = Responses()
-    assert not responses.created("r1")
+    assert responses.created("r1") is None
     assert responses.ongoing
 
 
@@ -150,7 +154,7 @@ def test_a_request_refused_as_too_early_waits_for_the_reply_we_did_not_see(
 def test_a_request_that_the_user_interrupted_is_not_asked_again() -> None:
     responses = Responses()
     ours = sent_id(responses)
-    responses.cancel_sent()
+    responses.silence_sent(cancel=True)
     responses.refused(ALREADY_ACTIVE, "", ours)
     responses.done("unseen")
     assert responses.next_create() is None

@@ -184,7 +184,7 @@ class Dialog:
             speech: The service heard the user and cancels by itself what it generates.
         """
         parts = self.heard.position()
-        begun = self._cut_active() if speech else self._cut_all()
+        begun = self._cut_active() if speech else self._cut_all(cancel=cancel)
         cancellable = cancel and self._can_cancel()
         if not (parts or begun or cancellable):
             return
@@ -206,7 +206,7 @@ class Dialog:
         Returns:
             True if there was one.
         """
-        begun = self._cut_all()
+        begun = self._cut_all(cancel=True)
         cancelled = self._can_cancel()
         self.calls.interrupt()
         self._send_cancels([part for part in self.heard.position() if not part.complete])
@@ -239,8 +239,10 @@ class Dialog:
         """The service began a reply."""
         if self._cut.get(response_id):
             del self._cut[response_id]  # an old one with the same name had ended
-        if self.responses.created(response_id, outside=outside):
+        request = self.responses.created(response_id, outside=outside)
+        if request is not None and request.silenced:
             self._add_cut(response_id)
+        if request is not None and request.cancelled:
             self._send_cancel()
         self._alive = False
         self.settle()
@@ -273,9 +275,9 @@ class Dialog:
     def _can_cancel(self) -> bool:
         return self.options.can_cancel and self.responses.ongoing and not self.responses.cancelling
 
-    def _cut_all(self) -> bool:
+    def _cut_all(self, *, cancel: bool) -> bool:
         """Cut the active reply and the one that was asked for; True if that changed anything."""
-        awaited = self.responses.cancel_sent()
+        awaited = self.responses.silence_sent(cancel=cancel)
         return self._cut_active() or awaited
 
     def _cut_active(self) -> bool:

@@ -33,13 +33,15 @@ class Create:
         manual: It carries a wish of its own, so it is never merged with others.
         requests: How many automatic requests it answers.
         event_id: The id it was last sent with.
-        cancelled: The user interrupted before the service began it.
+        silenced: The user interrupted before the service began it: it must not be heard.
+        cancelled: Nor shall the service generate it.
     """
 
     event: dict[str, Any]
     manual: bool
     requests: int = 1
     event_id: str = ""
+    silenced: bool = False
     cancelled: bool = False
 
 
@@ -115,21 +117,28 @@ class Responses:
         if self.ongoing:
             self._move(Control.CANCEL_REQUESTED)
 
-    def cancel_sent(self) -> bool:
-        """The reply that was asked for shall end as soon as it begins, and not be asked again.
+    def silence_sent(self, *, cancel: bool) -> bool:
+        """The reply that was asked for shall not be heard, and not be asked for again.
+
+        Args:
+            cancel: It shall end as soon as it begins.
 
         Returns:
-            True if there is one that has not begun and was not cancelled before.
+            True if there is one that has not begun and this is new.
         """
-        awaited = self._awaited is not None and not self._awaited.cancelled
+        awaited = self._awaited
+        is_new = awaited is not None and not (
+            awaited.cancelled or (awaited.silenced and not cancel)
+        )
         for create in self._sent.values():
-            create.cancelled = True
-        return awaited
+            create.silenced = True
+            create.cancelled = create.cancelled or cancel
+        return is_new
 
     # -- what the service says
 
-    def created(self, response_id: str | None, *, outside: bool = False) -> bool:
-        """A reply began; True if it must be cancelled at once.
+    def created(self, response_id: str | None, *, outside: bool = False) -> Create | None:
+        """A reply began; gives the request that it answers, where that is known.
 
         Args:
             response_id: Its id.
@@ -137,12 +146,12 @@ class Responses:
         """
         self._remember(response_id, outside=outside)
         if outside:
-            return False
-        unwanted = self._awaited is not None and self._awaited.cancelled
+            return None
+        answered = self._awaited
         self.ongoing = True
         self.active_id = response_id
         self._move(Control.FREE)
-        return unwanted
+        return answered
 
     def done(self, response_id: str | None) -> None:
         """A reply ended; one that is not the active reply changes nothing."""
@@ -209,7 +218,7 @@ class Responses:
             return
         free = self._awaited is refused or self._control is Control.FREE
         del self._sent[refused.event_id]
-        if not refused.cancelled:
+        if not refused.silenced:
             self._waiting.appendleft(refused)
         if free and not self.ongoing:
             self._move(Control.BLOCKED)
