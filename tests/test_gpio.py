@@ -42,6 +42,29 @@ class GroundedPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
         self.drive_low()
 
 
+class KeptPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
+    """Like a pin of lgpio: closing it forgets nothing, and choosing its function ends its edges."""
+
+    tells = False
+
+    def close(self) -> None:
+        self.function = "input"
+
+    def _set_function(self, value: str) -> None:
+        self.tells = False
+        super()._set_function(value)
+
+    def _enable_event_detect(self) -> None:
+        self.tells = True
+
+    def _disable_event_detect(self) -> None:
+        self.tells = False
+
+    def _call_when_changed(self) -> None:
+        if self.tells:
+            super()._call_when_changed()
+
+
 class Listener:
     """Collects what a button says."""
 
@@ -230,12 +253,14 @@ async def test_a_busy_pin_is_tried_again_and_the_others_work(header: MockFactory
 
 
 @pytest.mark.virtual
+@pytest.mark.parametrize("kind", [MockPWMPin, KeptPin])
 async def test_a_line_that_fails_in_a_press_releases_and_comes_back(
-    header: MockFactory, monkeypatch: pytest.MonkeyPatch
+    header: MockFactory, monkeypatch: pytest.MonkeyPatch, kind: type
 ) -> None:
     def fail(_: object) -> bool:
         raise OSError(5, "Input/output error")
 
+    header.pin(17, pin_class=kind)
     async with GpioButton(TALK) as button:
         listener = Listener(button)
         header.pin(17).drive_low()

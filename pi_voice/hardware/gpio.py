@@ -112,9 +112,9 @@ class GpioButton:
             self._mailbox.post(ButtonEdge(bool(state) is not self._pulled_up, at_s, name))
 
         self._handlers[name] = changed  # gpiozero holds it by a weak reference
-        device.pin.when_changed = (
-            changed  # both edges; gpiozero's own debouncing would lose presses
-        )
+        # gpiozero keeps the pin of a line that was lost, and that it listened: it would not again
+        device.pin.when_changed = None
+        device.pin.when_changed = changed  # both edges; debouncing of theirs would lose presses
         found = ButtonEdge(device.is_active, self._loop.time(), name, found=True)
         self._mailbox.post(found)
 
