@@ -92,10 +92,12 @@ async def test_a_service_that_does_not_acknowledge_is_used_after_five_seconds(
 ) -> None:
     async with scripted() as service, transport(service) as t:
         service.acknowledging = False
+        told = diary(t, "session_ready")
         began = asyncio.get_running_loop().time()
         await t.connect()
         assert 5 <= asyncio.get_running_loop().time() - began < 5.1
         assert "no answer to session.update" in caplog.text
+        assert told == [("session_ready", "s1")]
         t.send_message("hi")
 
 
@@ -788,6 +790,15 @@ async def test_an_error_of_the_service_that_repeats_the_key_does_not_show_it(
         await until(lambda: "the reply is failed: Incorrect API key: …" in caplog.text)
         assert "the service says: Incorrect API key: …" in caplog.text
         assert "sk-secret" not in caplog.text
+
+
+async def test_a_connection_that_was_closed_stops_no_timer_of_the_next() -> None:
+    async with scripted() as service, transport(service, reconnect=Steady()) as t:
+        await t.connect()
+        rung: list[bool] = []
+        t.close()
+        t._supervisor._performer.start_timer("next", 1.0, lambda: rung.append(True))
+        await until(lambda: rung, within_s=5)
 
 
 def test_a_plan_shows_no_secret() -> None:
