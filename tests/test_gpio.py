@@ -365,6 +365,16 @@ async def test_three_pins_make_a_colour(header: MockFactory) -> None:
 
 
 @pytest.mark.virtual
+async def test_a_light_that_is_on_is_never_dimmed_to_off(header: MockFactory) -> None:
+    look = Look({Pattern.LISTENING: "#400000 solid"}, brightness=1)
+    async with GpioLed([22, 23, 24], look=look) as leds:
+        leds.show(Pattern.LISTENING)
+        leds.show_mic(is_open=True)
+        percents = [int(100 * level(header, pin)) for pin in (22, 23, 24)]  # as lgpio counts
+        assert percents == [1, 0, 0]
+
+
+@pytest.mark.virtual
 async def test_a_pulse_glides_where_the_light_can_be_dimmed(header: MockFactory) -> None:
     async with GpioLed([27], look=Look(brightness=80)) as leds:
         leds.show(Pattern.SPEAKING)

@@ -19,6 +19,7 @@ from pi_voice.hardware.player import Player, local_minute
 CHECK_S = 0.02  # read the level after the last edge, before the core believes it after 50 ms
 POLL_S = 0.25  # an edge that the kernel dropped must not leave a turn open
 STALE_S = 5.0  # an edge is never handed over later; then its time is of another clock
+LEAST = 0.01  # lgpio dims in whole percents and rounds down; a light that is on stays on
 PWM_HZ = 100  # the eye sees no flicker from here on; lgpio switches in software
 
 
@@ -234,7 +235,7 @@ class GpioLed:
         colours = (light.red, light.green, light.blue)
         levels = colours if len(self._lights) > 1 else (light.level,)
         for claim, level in zip(self._lights, levels, strict=True):
-            self._set(claim, level * dimming)
+            self._set(claim, max(level * dimming, LEAST) if level else 0.0)
 
     def _show_mic(self) -> None:
         if self._mic_light is not None:
