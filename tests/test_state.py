@@ -154,22 +154,30 @@ async def test_the_last_wish_is_the_one_that_is_kept(tmp_path: Path) -> None:
     assert StateFile(tmp_path).load() == {"muted": False}
 
 
+@pytest.mark.virtual
 async def test_counters_wait_and_are_written_at_the_end(tmp_path: Path) -> None:
     async with Memory(StateFile(tmp_path)) as memory:
+        reading = asyncio.create_task(read(memory))
         memory.note_spent(lambda: {"day_s": 1.0})
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(LAZY_S - 1)
         assert StateFile(tmp_path).load() == {}
         memory.note_spent(lambda: {"day_s": 2.0})
+        reading.cancel()
     assert StateFile(tmp_path).load() == {"spent": {"day_s": 2.0}}
 
 
+@pytest.mark.virtual
 async def test_mute_does_not_wait_for_the_counters(tmp_path: Path) -> None:
+    clock = asyncio.get_running_loop().time
     async with Memory(StateFile(tmp_path)) as memory:
+        waiting = asyncio.create_task(anext(memory.events()))
         memory.note_spent(lambda: {"day_s": 1.0})
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
+        began_s = clock()
         memory.remember(True)
-        await remembered(memory)
-    assert StateFile(tmp_path).load() == {"muted": True, "spent": {"day_s": 1.0}}
+        assert await waiting == Remembered()
+        assert clock() - began_s < LAZY_S - 1
+        assert StateFile(tmp_path).load() == {"muted": True, "spent": {"day_s": 1.0}}
 
 
 async def read(memory: Memory) -> None:
