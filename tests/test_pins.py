@@ -163,8 +163,17 @@ def test_a_missing_group_names_the_command(chip: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("chip")
 def test_anything_else_says_what_the_driver_said() -> None:
-    assert explained(PinUnknownPi("no such Pi")) == (
-        "button on GPIO 17 cannot be used: no such Pi. Check the wiring and [button] pin"
+    assert explained(OSError(errno.EIO, "Input/output error")) == (
+        "button on GPIO 17 cannot be used: [Errno 5] Input/output error. "
+        "Check the wiring and [button] pin"
+    )
+
+
+@pytest.mark.usefixtures("chip")
+def test_a_board_that_is_no_pi_names_the_setting() -> None:
+    assert explained(PinUnknownPi("unable to locate Pi revision in /proc/cpuinfo")) == (
+        "button on GPIO 17 cannot be used: this board is no Raspberry Pi that gpiozero knows. "
+        'Set driver = "none" in [button] and in [leds]'
     )
 
 

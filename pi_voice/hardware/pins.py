@@ -127,7 +127,7 @@ class Claim(Generic[PartT]):
 
 def explain(what: str, pin: int, key: str, error: Exception) -> DeviceError:
     """Say what is wrong with a pin, and what to do."""
-    from gpiozero import GPIOPinInUse
+    from gpiozero import GPIOPinInUse, PinUnknownPi
 
     text = str(error)
     if isinstance(error, GPIOPinInUse):
@@ -147,8 +147,9 @@ def explain(what: str, pin: int, key: str, error: Exception) -> DeviceError:
     if isinstance(error, FileNotFoundError) and ".lgd-nfy" in text:
         fact = "cannot be used: lgpio may not write into the working directory"
         return DeviceError(what, fact, "Set LG_WD to a folder that this user may write")
-    if not chips:
-        fact = "cannot be used: this machine has no GPIO chip"
+    if not chips or isinstance(error, PinUnknownPi):
+        no_pi = "this board is no Raspberry Pi that gpiozero knows"
+        fact = f"cannot be used: {no_pi if chips else 'this machine has no GPIO chip'}"
         return DeviceError(what, fact, 'Set driver = "none" in [button] and in [leds]')
     if not any(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
         return DeviceError(what, f"may not be used by {me()}: {chips[0]} is closed", join("gpio"))
