@@ -53,10 +53,10 @@ class LitMicrophone:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop_looking()
         await self._microphone.__aexit__(kind, error, trace)
         self._pump.cancel()
         await asyncio.wait((self._pump,))
+        self._stop_looking()
 
     def open(self) -> None:
         self._look()
@@ -107,10 +107,11 @@ class LitMicrophone:
             self._look_later()
 
     def _look(self) -> None:
-        if reason := self._darkness():
+        if self._withdrawn:  # the handle is not given back yet
             self._look_later()
-            if not self._withdrawn:
-                self._tell(reason)
+        elif reason := self._darkness():
+            self._look_later()
+            self._tell(reason)
         elif not self._asked:
             self._asked, self._told = True, ""
             self._microphone.open()

@@ -197,6 +197,16 @@ async def test_it_is_lost_only_when_the_handle_is_given_back() -> None:
         assert listener.all == [MicOpened(), DARK]
 
 
+async def test_it_is_not_opened_again_before_the_handle_is_given_back() -> None:
+    async with darkened() as (card, _, leds, listener):
+        leds.problems.clear()
+        await asyncio.sleep(3 * LOOK_S)
+        assert listener.all == [MicOpened()]
+        card.has_closed()
+        await asyncio.sleep(3 * LOOK_S)
+        assert listener.all == [MicOpened(), DARK, MicOpened()]
+
+
 async def test_who_gives_it_up_meanwhile_hears_of_the_close_alone() -> None:
     async with darkened() as (card, microphone, _, listener):
         microphone.close()
