@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import time
 import traceback
 from collections import deque
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from pathlib import Path
 LINES = 200  # some ten minutes of an eventful life
 LINE_CHARS = 1000  # 200 of them fit into an answer of the control socket
 LAST_RUN = "last-run.log"  # in [device] state_dir
+
+# A run that dies sooner, so soon after the one before, died of the same: the older lines say more,
+# and a card would wear out of a box that dies every few seconds for months.
+LIVED_S, AGAIN_S = 60.0, 600.0
 
 HIDDEN = "…"
 _SECRETS = (
@@ -67,6 +72,8 @@ class Journal(logging.Handler):
         super().__init__()
         self._folder = folder
         self._ring: deque[str] = deque(maxlen=LINES)
+        self._began_s = time.monotonic()
+        self._is_again = folder is not None and _is_fresh(folder / LAST_RUN)
         self.setFormatter(
             Redacting(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
         )
@@ -100,10 +107,13 @@ class Journal(logging.Handler):
     def keep(self) -> None:
         """Write the lines to disk, in place of those kept before; silent if it cannot be done.
 
+        Those of a run that died at once, again, are not written.
+
         For the last moments of a process, also inside a signal handler: it takes a few
         milliseconds on a card that works, and nothing bounds it on one that does not.
         """
-        if self._folder is None:
+        lived_s = time.monotonic() - self._began_s
+        if self._folder is None or (self._is_again and lived_s < LIVED_S):
             return
         path, new = self._folder / LAST_RUN, self._folder / f"{LAST_RUN}.new"
         text = "".join(f"{line}\n" for line in self.lines())
@@ -116,6 +126,14 @@ class Journal(logging.Handler):
         except OSError:  # a full or read-only disk: there is nobody left to tell
             with contextlib.suppress(OSError):
                 new.unlink()
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        age_s = time.time() - path.stat().st_mtime  # a file has only a date
+        return 0 <= age_s < AGAIN_S
+    except OSError:
+        return False
 
 
 def _private(path: str, flags: int) -> int:

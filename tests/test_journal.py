@@ -5,13 +5,14 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pi_voice import journal
-from pi_voice.journal import LAST_RUN, LINES, Journal, Redacting, last_run, redacted
+from pi_voice.journal import AGAIN_S, LAST_RUN, LINES, Journal, Redacting, last_run, redacted
 
 KEY = "sk-" + "proj-abcDEF0123456789_x"
 EPHEMERAL = "ek_" + "68af2b0123456789"
@@ -131,15 +132,48 @@ def test_the_lines_outlive_the_process_when_they_are_kept(
     assert stat.S_IMODE((tmp_path / LAST_RUN).stat().st_mode) == 0o600
 
 
+def end(logger: logging.Logger, folder: Path, text: str) -> None:
+    """A run that says a word and ends by a fault."""
+    ring = Journal(folder)
+    logger.addHandler(ring)
+    logger.info(text)
+    ring.keep()
+    logger.removeHandler(ring)
+
+
+def let_pass(seconds: float, folder: Path) -> None:
+    """Make the kept lines older."""
+    then_s = time.time() - seconds
+    os.utime(folder / LAST_RUN, (then_s, then_s))
+
+
 def test_only_the_newest_end_is_kept(logger: logging.Logger, tmp_path: Path) -> None:
-    for text in ("first", "second"):
-        ring = Journal(tmp_path)
-        logger.addHandler(ring)
-        logger.info(text)
-        ring.keep()
-        logger.removeHandler(ring)
+    end(logger, tmp_path, "first")
+    let_pass(AGAIN_S + 1, tmp_path)
+    end(logger, tmp_path, "second")
     (line,) = last_run(tmp_path)
     assert line.endswith("second")
+
+
+def test_a_box_that_dies_at_every_start_does_not_wear_out_its_card(
+    logger: logging.Logger, tmp_path: Path
+) -> None:
+    for text in ("lived for a week", "died at once", "died again"):
+        end(logger, tmp_path, text)
+    (line,) = last_run(tmp_path)
+    assert line.endswith("lived for a week")
+    let_pass(-1000, tmp_path)  # as a box without a clock chip sees it
+    end(logger, tmp_path, "another day")
+    assert last_run(tmp_path)[0].endswith("another day")
+
+
+def test_a_run_that_lived_is_kept_however_soon_it_came(
+    logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end(logger, tmp_path, "first")
+    monkeypatch.setattr(journal, "LIVED_S", 0.0)
+    end(logger, tmp_path, "second")
+    assert last_run(tmp_path)[0].endswith("second")
 
 
 def test_what_ended_the_process_stands_below_the_last_lines(tmp_path: Path) -> None:
