@@ -110,10 +110,11 @@ def kept(root: object) -> int:
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        holds = isinstance(thing, dict | list | tuple | set | deque)
-        total += len(thing) if holds else 0  # type: ignore[arg-type]
-        if holds or type(thing).__module__.startswith("pi_voice"):
-            waiting.extend(gc.get_referents(thing))
+        if isinstance(thing, dict | list | tuple | set | deque):
+            total += len(thing)
+        elif not type(thing).__module__.startswith("pi_voice"):
+            continue
+        waiting.extend(gc.get_referents(thing))
     return total
 
 
