@@ -10,7 +10,7 @@ from pi_voice.budget import Caps, Date, Ledger
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern
-from pi_voice.core.events import BudgetChanged, Cue, Event, Wish
+from pi_voice.core.events import BudgetChanged, Event
 from pi_voice.frames import WIRE
 from pi_voice.spending import Spending, today
 
@@ -79,7 +79,7 @@ def test_a_full_session_is_closed_when_nobody_talks() -> None:
     assert desk.posted == []
     desk.see(do.Show(Pattern.IDLE))
     desk.see(do.Show(Pattern.IDLE))
-    assert desk.posted == [Cue(Wish.HANG_UP, 100.0)]
+    assert desk.posted == [ev.SessionFull()]
 
 
 def test_a_new_session_begins_at_nought() -> None:
