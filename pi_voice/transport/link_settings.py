@@ -65,7 +65,7 @@ class LinkSettings:
 
 
 def session_config(settings: LinkSettings) -> dict[str, Any]:
-    """Build the whole session; who decides when a turn ends is never left to the service."""
+    """Build the whole session; how turns end is never left to the service's defaults."""
     wanted_reduction, tokens = settings.noise_reduction, settings.max_output_tokens
     voice = {} if settings.voice is None else {"voice": settings.voice}
     return {
