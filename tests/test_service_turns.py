@@ -291,6 +291,12 @@ def test_a_full_session_does_not_wake_a_sleeping_box() -> None:
     assert feed(online(HANG_UP), ev.SessionFull()) == []
 
 
+def test_a_box_that_was_woken_by_others_tells_its_losses_whatever_a_press_may_have_meant() -> None:
+    made = online(HANG_UP, bindings=TAP_OR_LONG)
+    feed(made, press(9.0), ev.Say("dinner"), ev.MicOpened(), UP, BEGUN)
+    assert sounds(feed(made, SPENT)) == ["budget_spent"]
+
+
 # Losses
 
 
@@ -344,6 +350,10 @@ def test_a_spent_budget_stops_the_stream_and_closes_the_microphone() -> None:
     assert shown(actions) == ["budget_spent"]
     assert streamed(feed(made, heard(2.0, 5))) == b""
     assert do.OpenMic() in feed(made, ev.BudgetChanged())
+
+
+def test_a_microphone_that_is_looked_for_is_not_streamed_once_the_budget_is_spent() -> None:
+    assert streamed(feed(online(ev.MicLost("gone"), SPENT), heard(2.0, 5))) == b""
 
 
 def test_a_budget_that_ends_in_mid_sentence_is_told() -> None:

@@ -39,17 +39,21 @@ class ServiceTurns(Conversation):
     @property
     def is_held_back(self) -> bool:
         """A press may be the wish to wake the box."""
-        return self._held_back
+        return self._held_back and self._sleeps
 
     @property
     def listens(self) -> bool:
-        return self.reach.connection is not Connection.ASLEEP and self.reach.trouble is None
+        return not self._sleeps and self.reach.trouble is None
+
+    @property
+    def _sleeps(self) -> bool:
+        return self.reach.connection is Connection.ASLEEP
 
     # -- what hands ask for
 
     def open(self, pre_roll: Iterable[ev.MicFrame], *, held_back: bool = False) -> Iterator[Action]:
         """Somebody wants to be heard: wake, or tell why that is not possible."""
-        self._held_back = held_back and self.reach.connection is Connection.ASLEEP
+        self._held_back = held_back
         if held_back:
             return
         if trouble := self.reach.trouble:
@@ -59,10 +63,6 @@ class ServiceTurns(Conversation):
     def confirm(self) -> Iterator[Action]:
         self._held_back = False
         yield from self.wake()
-
-    def drop(self) -> Iterator[Action]:
-        self._held_back = False
-        yield from super().drop()
 
     def hear(self, frame: ev.MicFrame) -> None:
         """Nothing is kept."""
