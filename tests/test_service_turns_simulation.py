@@ -125,6 +125,7 @@ async def test_a_press_over_a_reply_silences_it_and_nothing_more_of_it_comes() -
         await asyncio.sleep(5.0)
         silent_s = here.speaker.loud_until(pressed_s) or pressed_s
         assert silent_s - pressed_s < 0.1
+        assert len(here.service.sessions[0].truncations) == 1
         assert await streams(here) > 0
 
 

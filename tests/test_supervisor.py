@@ -469,30 +469,15 @@ async def test_quota_that_ends_in_mid_session_is_final() -> None:
         await until(lambda: t.status == "disconnected")
 
 
-BY_HAND = {"audio": {"input": {"turn_detection": None}}}
-
-
 async def test_a_session_is_renewed_in_a_quiet_moment_before_it_expires() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect(initial_session_config=BY_HAND)
+        await t.connect()
         t.send_audio(bytes(4800))
         await asyncio.sleep(3600 - 300 + 10)
         assert len(service.visits) == 1
         t.send_audio(b"", commit=True)
         await until(lambda: t.session_id == "s2")
         assert service.visits[0].connection.close_code == 1000
-
-
-async def test_where_the_service_finds_turns_a_renewal_waits_for_the_end_of_speech() -> None:
-    async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect()
-        await service.last.say("input_audio_buffer.speech_started", item_id="u1")
-        await asyncio.sleep(3600 - 300 + 10)
-        assert len(service.visits) == 1
-        t.send_audio(bytes(4800))  # an open line never stops
-        await service.last.say("input_audio_buffer.committed", item_id="u1")
-        t.send_audio(bytes(4800))
-        await until(lambda: t.session_id == "s2")
 
 
 async def test_the_next_connection_is_open_before_the_old_session_ends() -> None:
@@ -519,7 +504,7 @@ async def test_a_session_is_not_given_up_while_the_next_cannot_be_had() -> None:
 
 async def test_two_minutes_before_the_end_no_quiet_moment_is_waited_for() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect(initial_session_config=BY_HAND)
+        await t.connect()
         t.send_audio(bytes(4800))
         await asyncio.sleep(3600 - 121)
         assert len(service.visits) == 1
@@ -529,7 +514,7 @@ async def test_two_minutes_before_the_end_no_quiet_moment_is_waited_for() -> Non
 
 async def test_a_renewal_that_begins_to_talk_waits_with_the_connection_in_hand() -> None:
     async with scripted() as service, transport(service, reconnect=Steady(0.0)) as t:
-        await t.connect(initial_session_config=BY_HAND)
+        await t.connect()
         service.refusing = letting_in(lambda: t.send_audio(bytes(4800)))
         await asyncio.sleep(3600 - 300 + 10)
         assert len(service.visits) == 2

@@ -83,11 +83,10 @@ class RealtimeProtocol:
     def idle(self) -> bool:
         """Nothing is said, heard or awaited: nobody would notice another session."""
         dialog = self.dialog
-        uplink = dialog.uplink
         return not (
             dialog.responses.ongoing
             or dialog.responses.stalled
-            or (uplink.talks if dialog.session.detects_turns else uplink.appended_ms)
+            or dialog.uplink.appended_ms
             or dialog.heard.position()
         )
 

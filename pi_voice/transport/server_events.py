@@ -96,7 +96,6 @@ def _describe(dialog: Dialog, event: Json, *, updated: bool) -> None:
 
 
 def _speech_started(dialog: Dialog, event: Json) -> None:
-    dialog.uplink.talks = True
     wanted = dialog.interrupt_on_speech
     if dialog.session.interrupts if wanted is None else wanted:
         dialog.interrupt(cancel=False, speech=True)

@@ -19,7 +19,6 @@ class Uplink:
         muted: No audio byte may leave.
         shape: Coding of the session's input.
         appended_ms: Audio that was sent since the last commit or clear, in ms.
-        talks: The service hears the user talk; only where it finds the turns.
         dropped_ms: Audio that was not sent because of mute or a missing connection, in ms.
     """
 
@@ -27,7 +26,6 @@ class Uplink:
         self.muted = False
         self.shape = AudioShape()
         self.appended_ms = 0.0
-        self.talks = False
         self.dropped_ms = 0.0
         self._commits = 0  # of ours that the service has not confirmed
 
@@ -46,11 +44,9 @@ class Uplink:
 
     def clear(self) -> None:
         self.appended_ms = 0.0
-        self.talks = False
 
     def committed(self) -> None:
         """The service made an item of its buffer: because of our commit, or by itself."""
-        self.talks = False
         if self._commits:
             self._commits -= 1
         else:
@@ -62,7 +58,7 @@ class Uplink:
     def reset(self) -> None:
         """The connection is gone, and the service's buffer with it."""
         self._commits = 0
-        self.clear()
+        self.appended_ms = 0.0
 
     def passed(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What may leave of a raw event: all of it, or what is left without its audio."""
