@@ -127,8 +127,7 @@ class ServiceLink:
         if self._online and not self._muted:
             self._drop_told = False
             size = self._format.size_bytes(PIECE_MS)
-            pieces = [pcm[start : start + size] for start in range(0, len(pcm), size)]
-            self._outgoing.put_slowly(pieces)
+            self._outgoing.put_slowly(pcm[at : at + size] for at in range(0, len(pcm), size))
 
     def commit_turn(self) -> None:
         if self._online:
