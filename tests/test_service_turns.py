@@ -287,6 +287,10 @@ def test_a_full_session_is_followed_by_another_and_the_microphone_stays_open() -
     assert kinds(actions) == [do.HangUp, do.WakeUp, do.Show]
 
 
+def test_speech_that_a_full_session_still_heard_begins_no_turn() -> None:
+    assert turn(online(ev.SessionFull(), BEGUN)) is Turn.IDLE
+
+
 def test_a_full_session_does_not_wake_a_sleeping_box() -> None:
     assert feed(online(HANG_UP), ev.SessionFull()) == []
 

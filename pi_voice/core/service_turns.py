@@ -108,8 +108,8 @@ class ServiceTurns(Conversation):
         """The user begins, perhaps over a reply: silence; the service ends the reply itself."""
         if self.turn in ASSISTANT:
             self._replies.end()
-        if not self._is_open:
-            yield from self.interrupt()  # it crossed with mute, and its reply is dead all the same
+        if not (self._is_open and self.reach.is_online):
+            yield from self.interrupt()  # it crossed with mute, and the reply is dead all the same
         elif self.turn is not Turn.LISTENING:
             yield from self._go(Step.OPEN)
             yield do.PrepareSpeaker()
