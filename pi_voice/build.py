@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pi_voice import drivers
 from pi_voice.audio.portaudio import PortAudio
@@ -17,11 +17,19 @@ from pi_voice.build_audio import ears, microphone, playback, sounds, speaker, wi
 from pi_voice.build_lights import RESOURCE, leds
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
-from pi_voice.core.activation import Activation, PushToTalk, Toggle, VoiceActivated
+from pi_voice.core.activation import (
+    Activation,
+    PushToTalk,
+    ServiceActivated,
+    Toggle,
+    VoiceActivated,
+)
 from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH, TALK, Bindings
 from pi_voice.core.device import Device
 from pi_voice.core.gestures import Gesture, Timing
+from pi_voice.core.local_turns import LocalTurns
 from pi_voice.core.rules import Rules
+from pi_voice.core.service_turns import ServiceTurns
 from pi_voice.credentials import KeyFile
 from pi_voice.daemon import Daemon, Parts
 from pi_voice.errors import RemoteLinkError
@@ -52,6 +60,10 @@ EMBEDDED = "embedded"
 NO_KEY = "none"  # the embedded service takes any
 MACHINE_ID = Path("/etc/machine-id")
 SIM_SPEAKER_HZ = 48_000  # as most cards have it
+TURN_DETECTION: dict[str, Literal["server_vad", "semantic_vad"]] = {
+    "server": "server_vad",
+    "semantic": "semantic_vad",
+}
 
 
 def activation(settings: Settings) -> Activation:
@@ -60,6 +72,8 @@ def activation(settings: Settings) -> Activation:
         return PushToTalk(hot=hot)
     if mode == "toggle":
         return Toggle(hot=hot)
+    if mode in TURN_DETECTION:
+        return ServiceActivated()
     return VoiceActivated(over_replies=settings.audio.echo != "half_duplex")
 
 
@@ -75,7 +89,8 @@ def device(settings: Settings) -> Device:
         idle_hang_up_ms=settings.limits.idle_hang_up_min * 60_000,
         remote_unmute=settings.privacy.remote_unmute,
     )
-    return Device(activation(settings), rules, bindings(settings))
+    finder = ServiceTurns if turn.mode in TURN_DETECTION else LocalTurns
+    return Device(activation(settings), rules, bindings(settings), finder)
 
 
 def bindings(settings: Settings) -> Bindings:
@@ -142,6 +157,7 @@ def link_settings(settings: Settings, url: str) -> LinkSettings:
         speed=wanted.speed,
         noise_reduction=wanted.noise_reduction,
         max_output_tokens=wanted.max_output_tokens,
+        turn_detection=TURN_DETECTION.get(settings.activation.mode),
         encoding=wanted.format,
         device_id=_device_id(settings),
     )

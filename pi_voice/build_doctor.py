@@ -83,7 +83,6 @@ def question(wishes: Wishes) -> Question:
     try:
         if os.access(path, os.R_OK) or (wishes.named and not path.exists()):
             settings = config.load(path)
-            problems = tuple(config.refusals(settings))
     except PermissionError:  # a folder on the way is closed to us: a finding of its own
         pass
     except ConfigError as error:

@@ -326,11 +326,7 @@ def _settings(path: Path | None) -> Settings:
 
     if path is None and not CONFIG.exists():
         return config.Settings()
-    settings = config.load(path or CONFIG)
-    problems = tuple(config.refusals(settings))
-    if problems:
-        raise ConfigError(*problems)
-    return settings
+    return config.load(path or CONFIG)
 
 
 if __name__ == "__main__":

@@ -191,6 +191,7 @@ class Daemon:
             do.OpenMic: lambda _: parts.microphone.open(),
             do.CloseMic: lambda _: parts.microphone.close(),
             do.SendAudio: lambda a: parts.link.send_audio(a.pcm),
+            do.StreamAudio: lambda a: parts.link.send_audio(a.pcm),
             do.SendTurn: lambda a: parts.link.send_turn(a.pcm),
             do.CommitTurn: lambda _: parts.link.commit_turn(),
             do.DiscardTurn: lambda _: parts.link.discard_turn(),

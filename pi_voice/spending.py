@@ -10,10 +10,10 @@ from typing import Any
 from pi_voice.budget import Date, Ledger
 from pi_voice.core import actions as do
 from pi_voice.core.actions import Action, Pattern
-from pi_voice.core.events import BudgetChanged, Cue, Event, LinkUp, Used, Wish
+from pi_voice.core.events import BudgetChanged, Event, LinkUp, SessionFull, Used
 from pi_voice.frames import AudioFormat
 
-SOUND = (do.SendAudio, do.SendTurn)
+SOUND = (do.SendAudio, do.SendTurn, do.StreamAudio)
 TURN = (do.CommitTurn, do.DiscardTurn)
 OPEN = do.GateLink(muted=False)
 REST = do.Show(Pattern.IDLE)
@@ -76,7 +76,7 @@ class Spending:
         # a muted box may still be answering
         if self._ledger.session_is_full and REST in actions:
             self._ledger.session_began()
-            self._post(Cue(Wish.HANG_UP, now_s))
+            self._post(SessionFull())
 
     def look(self) -> None:
         """See whether a limit is reached, or a new hour or day gives some again."""
@@ -93,7 +93,10 @@ class Spending:
         has_sent = has_turned = False
         for action in actions:
             if isinstance(action, SOUND):
-                self._ledger.sent(self._wire.duration_ms(len(action.pcm)) / 1000, self._now())
+                seconds = self._wire.duration_ms(len(action.pcm)) / 1000
+                self._ledger.sent(seconds, self._now())
+                if isinstance(action, do.StreamAudio):
+                    self._ledger.turn_began()  # the service alone knows what is a turn
                 has_sent = True
             elif isinstance(action, TURN) or action == OPEN:
                 self._ledger.turn_began()

@@ -12,6 +12,7 @@ from pi_voice.core.actions import Action
 from pi_voice.core.events import Event
 from pi_voice.frames import WIRE, AudioFormat
 
+SOUND = (do.SendAudio, do.SendTurn, do.StreamAudio)
 KEPT = 100  # newest turns; enough for medians, and a month does not fill the memory
 
 
@@ -20,9 +21,9 @@ class TurnRecord:
     """One turn of the user and its reply. Times are seconds of the loop's clock, None if never.
 
     Attributes:
-        began_s: The press, or the first frame of speech.
+        began_s: The press, the first frame of speech, or when the service told that it hears some.
         first_sent_s: When its first sound was handed to the link.
-        committed_s: When a reply was asked for.
+        committed_s: When a reply was asked for, or the service told that it heard the end.
         first_heard_s: When the first sample of the reply left the speaker.
         interrupted_s: When somebody interrupted the reply.
         sent_ms: Sound handed to the link.
@@ -57,6 +58,10 @@ class TurnLog:
 
     def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
         """Take in one step of the daemon."""
+        if isinstance(event, ev.SpeechStarted):
+            self._open = TurnRecord(began_s=now_s)
+        elif isinstance(event, ev.SpeechStopped):
+            self._close(now_s)
         for action in actions:
             self._note(event, action, now_s)
         if isinstance(event, ev.PlaybackStarted):
@@ -71,20 +76,24 @@ class TurnLog:
             self._open = TurnRecord(began_s=_time_of(event, now_s))
         elif isinstance(action, do.DiscardTurn):
             self._open = None
-        elif isinstance(action, do.SendAudio | do.SendTurn) and self._open:
+        elif isinstance(action, SOUND) and self._open:
             if self._open.first_sent_s is None:
                 self._open.first_sent_s = now_s
             self._open.sent_ms += self._wire.duration_ms(len(action.pcm))
-        elif isinstance(action, do.CommitTurn) and self._open:
-            self._open.committed_s = now_s
-            self.turns.append(self._open)
-            self._open = None
+        elif isinstance(action, do.CommitTurn):
+            self._close(now_s)
         elif isinstance(action, do.Play) and self.turns:
             record = self._items.setdefault(action.item_id, self.turns[-1])
             record.received_ms += self._wire.duration_ms(len(action.pcm))
         elif isinstance(action, do.StopPlayback):
             for record in self._items.values():
                 record.interrupted_s = _time_of(event, now_s)
+
+    def _close(self, now_s: float) -> None:
+        if self._open:
+            self._open.committed_s = now_s
+            self.turns.append(self._open)
+            self._open = None
 
     def _end_item(self, event: ev.PlaybackEnded) -> None:
         record = self._items.pop(event.item_id, None)

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from pi_voice.core.activation import Press, PushToTalk, Release, Toggle, VoiceActivated
+from pi_voice.core.activation import (
+    Press,
+    PushToTalk,
+    Release,
+    ServiceActivated,
+    Toggle,
+    VoiceActivated,
+)
 from pi_voice.core.events import Wish
 from pi_voice.core.states import Turn
 from tests.histories import frame
@@ -27,6 +34,15 @@ def test_toggle_talks_ends_and_interrupts_by_presses_alone() -> None:
     assert wishes[Turn.IDLE] is Wish.TALK
     assert wishes[Turn.LISTENING] is Wish.DONE
     assert wishes[Turn.THINKING] is wishes[Turn.SPEAKING] is Wish.INTERRUPT
+    assert policy.gate(RELEASE, Turn.LISTENING) is None
+
+
+def test_where_the_service_hears_only_a_press_counts_and_over_a_reply_it_interrupts() -> None:
+    policy = ServiceActivated()
+    wishes = {turn: policy.gate(PRESS, turn) for turn in Turn}
+    assert wishes[Turn.IDLE] is Wish.TALK
+    assert wishes[Turn.THINKING] is wishes[Turn.SPEAKING] is Wish.INTERRUPT
+    assert policy.gate(frame(1.0), Turn.IDLE) is None
     assert policy.gate(RELEASE, Turn.LISTENING) is None
 
 

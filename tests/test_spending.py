@@ -10,7 +10,7 @@ from pi_voice.budget import Caps, Date, Ledger
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Pattern
-from pi_voice.core.events import BudgetChanged, Cue, Event, Wish
+from pi_voice.core.events import BudgetChanged, Event
 from pi_voice.frames import WIRE
 from pi_voice.spending import Spending, today
 
@@ -73,13 +73,23 @@ def test_a_turn_that_ended_does_not_count_for_the_next() -> None:
     assert desk.posted == [BudgetChanged("the 2 seconds of one turn are used up"), BudgetChanged()]
 
 
+def test_an_open_line_counts_for_hour_and_day_and_is_never_one_long_turn() -> None:
+    desk = Desk(turn_s=2, day_s=4)
+    for _ in range(3):
+        desk.see(do.StreamAudio(SECOND))
+    assert desk.spending.report()["day_s"] == 3.0
+    assert desk.posted == []
+    desk.see(do.StreamAudio(SECOND))
+    assert desk.posted == [BudgetChanged("the day's 0.0666667 minutes of sound are used up")]
+
+
 def test_a_full_session_is_closed_when_nobody_talks() -> None:
     desk = Desk(session_s=2)
     desk.see(do.SendAudio(SECOND * 3))
     assert desk.posted == []
     desk.see(do.Show(Pattern.IDLE))
     desk.see(do.Show(Pattern.IDLE))
-    assert desk.posted == [Cue(Wish.HANG_UP, 100.0)]
+    assert desk.posted == [ev.SessionFull()]
 
 
 def test_a_new_session_begins_at_nought() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pi_voice.core import events as ev
-from pi_voice.core.activation import VoiceActivated
+from pi_voice.core.activation import ServiceActivated, VoiceActivated
 from pi_voice.core.conversation import OUTAGE_TIMER
 from pi_voice.core.device import Device
 from pi_voice.core.events import Event
+from pi_voice.core.service_turns import ServiceTurns
 from pi_voice.turns import KEPT, TurnLog
 from tests.histories import DOWN, QUESTION, UP, audio, heard, online, press, release
 
@@ -48,6 +49,20 @@ def test_a_press_too_short_to_be_a_turn_is_not_kept() -> None:
     log, made = TurnLog(), online()
     watch(log, made, press(1.0), ev.MicOpened(), heard(1.0, 2), release(1.05), heard(1.04, 10))
     assert not log.turns
+
+
+def test_a_turn_that_the_service_found_lasts_from_its_word_to_its_word() -> None:
+    log = TurnLog()
+    made = Device(ServiceActivated(), conversation=ServiceTurns)
+    watch(log, made, ev.Started(muted=False), ev.MicOpened(), UP, heard(1.0, 50), now_s=1.0)
+    watch(log, made, ev.SpeechStarted(), heard(2.0, 30), now_s=2.0)
+    watch(log, made, ev.SpeechStopped(), *REPLY, ev.SpeechStarted(), now_s=3.0)
+    watch(log, made, ev.PlaybackEnded("i1", 140.0, interrupted=True))
+    (turn,) = log.turns
+    assert (turn.began_s, turn.committed_s, turn.first_heard_s) == (2.0, 3.0, 3.5)
+    assert turn.sent_ms == 600.0
+    assert turn.truncated_at_ms == 140.0
+    assert turn.interrupted_s == 3.0
 
 
 def test_only_the_newest_turns_are_kept() -> None:

@@ -105,3 +105,21 @@ def test_nothing_grows_over_thousands_of_cancelled_replies() -> None:
         wanted.end(f"r{number}")
     assert len(wanted._unwanted) <= 64
     assert not wanted._asked
+
+
+def test_a_reply_that_never_began_does_not_take_the_place_of_the_next() -> None:
+    wanted = Wanted()
+    wanted.ask()
+    wanted.cancel()
+    wanted.spoken_over()
+    wanted.ask()
+    assert wanted.begin("r2", {})
+
+
+def test_what_runs_when_the_user_talks_over_it_is_wanted_no_more() -> None:
+    wanted = Wanted()
+    wanted.ask()
+    wanted.begin("r1", {})
+    wanted.spoken_over()
+    assert not wanted.wants("r1")
+    assert not wanted.is_busy

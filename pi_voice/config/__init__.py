@@ -2,7 +2,6 @@
 
 from pi_voice.config.reader import load, parse
 from pi_voice.config.settings import Settings
-from pi_voice.config.unbuilt import refusals
 from pi_voice.config.writer import dump, markdown_table
 
-__all__ = ["Settings", "dump", "load", "markdown_table", "parse", "refusals"]
+__all__ = ["Settings", "dump", "load", "markdown_table", "parse"]

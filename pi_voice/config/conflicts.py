@@ -104,6 +104,8 @@ def _activation(settings: Settings) -> Iterator[Conflict]:
             "the service would hear the box itself, with",
             'use a speakerphone and echo = "hardware", or mode = "voice"',
         )
+    if mode in ("server", "semantic"):
+        yield from _waking(settings)
     if settings.audio.echo == "gate" and ":" in settings.detector.driver:
         yield Conflict(
             ("audio", "echo"),
@@ -124,6 +126,18 @@ def _activation(settings: Settings) -> Iterator[Conflict]:
         yield Conflict(key, ("button", "hold"), "needs a button to hold, but", 'set hold = "talk"')
     elif Wish.TALK not in (button.hold, button.tap, button.double, button.long):
         yield Conflict(key, ("button", "hold"), "nothing begins a turn, with", 'set tap = "talk"')
+
+
+def _waking(settings: Settings) -> Iterator[Conflict]:
+    """What fell asleep hears nothing that could wake it but a press."""
+    button, key = settings.button, ("limits", "idle_hang_up_min")
+    fact, fix = "nothing wakes the box, with", "set idle_hang_up_min = 0"
+    if settings.limits.idle_hang_up_min == 0:
+        return
+    if button.driver == "none":
+        yield Conflict(key, ("button", "driver"), fact, fix)
+    elif Wish.TALK not in (button.hold, button.tap, button.double, button.long):
+        yield Conflict(key, ("button", "hold"), fact, f'set tap = "talk", or {fix}')
 
 
 def _credentials(settings: Settings) -> Iterator[Conflict]:

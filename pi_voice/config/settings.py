@@ -96,13 +96,19 @@ class Activation:
     mode: Literal["push_to_talk", "toggle", "voice", "server", "semantic"] = setting(
         "push_to_talk",
         "When you are heard: push_to_talk (hold the button), toggle (press, press again), "
-        "voice (hands-free), server or semantic (the service listens all the time)",
+        "voice (hands-free), server or semantic (the service hears everything, all the time, and "
+        "tells by the pause or by the sense when you are done; needs a speakerphone)",
     )
     hot: bool = setting(
         False, "Keep the microphone open between presses, for cards that open slowly"
     )
     longest_turn_s: float = setting(
-        60.0, "A longer turn is ended: the button is stuck or forgotten", low=5, high=300, unit="s"
+        60.0,
+        "A longer turn is ended: the button is stuck or forgotten; in server and semantic what was "
+        "said is forgotten",
+        low=5,
+        high=300,
+        unit="s",
     )
     shortest_turn_ms: int = setting(
         100, "A shorter press is no turn: the service refuses it", low=100, high=2000, unit="ms"
@@ -257,7 +263,8 @@ class Prices:
 class Limits:
     turn_s: float = setting(
         120.0,
-        "Sound sent per turn, 0: no limit; a turn lost on the way is sent twice",
+        "Sound sent per turn, 0: no limit; a turn lost on the way is sent twice; no effect in "
+        "server and semantic",
         low=0,
         high=3600,
         unit="s",
@@ -273,7 +280,12 @@ class Limits:
     )
     currency: str = setting("USD", "Currency of day_money and the prices", check=checks.not_empty)
     idle_hang_up_min: float = setting(
-        10.0, "The line is closed after this much silence, 0: never", low=0, high=1440, unit="min"
+        10.0,
+        "The line is closed after this much silence, 0: never; in server and semantic the "
+        "microphone, too",
+        low=0,
+        high=1440,
+        unit="min",
     )
     prices: Mapping[str, Prices] = entries("One table per model")
 

@@ -28,6 +28,17 @@ class SendAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamAudio:
+    """Stream what is heard, whoever talks: the service finds the turns in it.
+
+    Attributes:
+        pcm: Mono samples at the rate of the wire.
+    """
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SendTurn:
     """Send a turn again from its first sample, because what was sent of it is lost.
 
@@ -259,6 +270,7 @@ Action = (
     OpenMic
     | CloseMic
     | SendAudio
+    | StreamAudio
     | SendTurn
     | CommitTurn
     | DiscardTurn

@@ -69,6 +69,18 @@ class Toggle:
         return Wish.INTERRUPT if turn in (Turn.THINKING, Turn.SPEAKING) else Wish.TALK
 
 
+class ServiceActivated:
+    """Just talk, also over a reply, and the service hears it; a press ends a reply, or wakes."""
+
+    keeps_open = False  # only while the line is open
+    outlasts_release = True
+
+    def gate(self, event: Press | Release | MicFrame, turn: Turn) -> Wish | None:
+        if not isinstance(event, Press):
+            return None
+        return Wish.INTERRUPT if turn in (Turn.THINKING, Turn.SPEAKING) else Wish.TALK
+
+
 class VoiceActivated:
     """Just talk; a press over a reply ends it.
 

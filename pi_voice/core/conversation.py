@@ -1,8 +1,10 @@
-"""The conversation: whose turn it is, what was said and what may be heard."""
+"""The conversation: whose turn it is, what may be heard, and whether anybody would answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
@@ -11,14 +13,12 @@ from pi_voice.core.reach import Reach
 from pi_voice.core.replies import Replies
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import TRANSITIONS, Connection, Step, Turn
-from pi_voice.core.utterance import Utterance
 
 TURN_TIMER = "longest turn"
 TAIL_TIMER = "tail"
 REPLY_TIMER = "reply"
 OUTAGE_TIMER = "outage"
 
-TAIL_GRACE_MS = 500.0  # two batches of 60 ms and a slow card: then what we have is the turn
 # A question waits this long for a session; longer is told to the user. Outages of 5 s are common,
 # and the handshake after one takes up to 3 s over a phone network.
 OUTAGE_MS = 8000.0
@@ -26,8 +26,8 @@ USER = (Turn.LISTENING, Turn.ENDING)
 ASSISTANT = (Turn.THINKING, Turn.SPEAKING)
 
 
-class Conversation:
-    """The turn machine with the utterance that is spoken and the reply that is heard.
+class Conversation(ABC):
+    """The turn machine with the reply that is heard; its heirs know who finds the user's turns.
 
     Its methods decide and yield what to do.
 
@@ -36,63 +36,70 @@ class Conversation:
         reach: Whether a question would be answered now.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, reach: Reach | None = None) -> None:
         self.turn = Turn.IDLE
-        self.reach = Reach()
+        self.reach = reach or Reach()
         self._rules = rules
         self._replies = Replies()
-        self._utterance = Utterance(rules.wire)
-        self._held_back = False
 
     @property
+    def handlers(self) -> Mapping[type, Callable[[Any], Iterator[Action]]]:
+        """What it does about which event."""
+        return {
+            ev.LinkUp: self.on_link_up,
+            ev.LinkDown: self.on_link_down,
+            ev.TurnRefused: self.on_turn_refused,
+            ev.ReplyStarted: self.on_reply_started,
+            ev.ReplyAudio: self.on_reply_audio,
+            ev.ReplyAudioEnded: self.on_reply_audio_ended,
+            ev.ReplyEnded: self.on_reply_ended,
+            ev.BudgetChanged: self.on_budget_changed,
+            ev.SessionFull: self.on_session_full,
+            ev.PlaybackEnded: self.on_playback_ended,
+            ev.PlaybackFull: self.on_playback_full,
+        }
+
+    @property
+    @abstractmethod
     def is_held_back(self) -> bool:
-        """The user's turn is captured, and nothing of it is sent before it is certain."""
-        return self._held_back and self.turn in USER
+        """Somebody pressed, and nothing comes of it before it is certain."""
+
+    @property
+    @abstractmethod
+    def listens(self) -> bool:
+        """It needs the microphone."""
 
     # -- the user's turn
 
+    @abstractmethod
     def open(self, pre_roll: Iterable[ev.MicFrame], *, held_back: bool = False) -> Iterator[Action]:
-        """The user begins to talk, perhaps over a reply; the pre-roll belongs to the turn.
+        """Somebody wants to talk, perhaps over a reply.
 
         Args:
             pre_roll: What was heard just before.
-            held_back: It may turn out to be no turn at all; send nothing before `confirm`.
+            held_back: It may turn out to mean something else; nothing of it goes out before
+                `confirm`.
         """
-        if trouble := self.reach.trouble:
-            yield from self.interrupt()
-            if not held_back:
-                yield do.PlaySound(Sound(trouble))
-            return
-        yield from self.wake()
-        if self.turn is not Turn.ENDING:
-            self._utterance = Utterance(self._rules.wire, pre_roll)
-            self._held_back = held_back
-        self._utterance.reopen()
-        yield from self._go(Step.OPEN)
-        yield do.PrepareSpeaker()
-        yield from self._stream()
 
+    @abstractmethod
     def confirm(self) -> Iterator[Action]:
-        """It is a turn: what was held back is sent."""
-        self._held_back = False
-        yield do.GateLink(muted=False)
-        yield from self._stream()
+        """What was held back is the wish to talk."""
 
+    @abstractmethod
     def hear(self, frame: ev.MicFrame) -> None:
         """Add a frame to the user's turn."""
-        self._utterance.hear([frame])
 
+    @abstractmethod
     def close(self, done_s: float, tail_ms: float) -> Iterator[Action]:
         """The user is done; what was captured before that, and the tail, is the turn."""
-        self._utterance.close(done_s, tail_ms)
-        yield from self._go(Step.CLOSE)
 
+    @abstractmethod
     def stream(self, frames: tuple[ev.MicFrame, ...]) -> Iterator[Action]:
-        """Send what was added, and ask for a reply once the turn is complete."""
-        if self.turn in USER:
-            yield from self._stream()
-        if self.turn is Turn.ENDING and self._utterance.is_complete(frames):
-            yield from self._finish()
+        """Send what is to be sent now that these were heard."""
+
+    def settle(self, *, muted: bool) -> Iterator[Action]:
+        """Do what follows from the state, once an event was decided."""
+        yield from ()
 
     def interrupt(self) -> Iterator[Action]:
         """Silence, and no reply."""
@@ -105,11 +112,10 @@ class Conversation:
             yield from self._go(Step.DROP)
 
     def mute(self) -> Iterator[Action]:
-        """Nothing that was said may be sent any more; a reply may still be heard."""
+        """Nothing that was said may be sent or answered any more; a reply may still be heard."""
         yield do.ForgetSound()
         if self.turn in USER or (self.turn is Turn.THINKING and self._replies.awaited):
             yield from self._go(Step.DROP)
-        self._utterance.forget()
 
     def lose_microphone(self, *, is_told: bool) -> Iterator[Action]:
         """Half a sentence is no question."""
@@ -125,37 +131,14 @@ class Conversation:
             yield from self._break_off()
         elif event.name == TURN_TIMER and self.turn is Turn.LISTENING:
             yield do.PlaySound(Sound.TOO_LONG)
-            yield from self._go(Step.CLOSE)
-            yield from self._finish()
-        elif event.name == TAIL_TIMER and self.turn is Turn.ENDING:
-            yield from self._finish()
+            yield from self._end_longest()
         elif event.name == REPLY_TIMER and self.turn in ASSISTANT:
             yield from self._go(Step.DROP)
             yield do.PlaySound(Sound.NO_REPLY)
 
-    def _stream(self) -> Iterator[Action]:
-        if self.reach.is_online and self._utterance.is_whole and not self._held_back:
-            unsent = self._utterance.take_unsent()
-            if unsent:
-                yield do.SendAudio(unsent)
-
-    def _finish(self) -> Iterator[Action]:
-        """All of the turn was captured: ask for a reply, or forget it."""
-        if self._held_back or self._utterance.held_ms < self._rules.shortest_turn_ms:
-            yield from self._go(Step.DROP)
-            return
-        if self.reach.is_online:
-            if not self._utterance.is_whole:
-                yield do.DiscardTurn()
-                yield do.SendTurn(self._utterance.take_whole())
-            yield from self._commit()
-        self._replies.ask()
-        yield from self._go(Step.SENT)
-        yield self._reply_timer()
-
-    def _commit(self) -> Iterator[Action]:
-        yield from self._stream()
-        yield do.CommitTurn()
+    @abstractmethod
+    def _end_longest(self) -> Iterator[Action]:
+        """Nobody talks for so long: end the user's turn."""
 
     # -- the link
 
@@ -164,28 +147,11 @@ class Conversation:
             return  # it crossed with our hanging up
         self.reach.up()
         yield do.StopTimer(OUTAGE_TIMER)
-        if self.turn in USER and not self._held_back:
-            yield do.SendTurn(self._utterance.take_whole())
-        elif self.turn is Turn.THINKING:
-            yield from self._ask_again()
+        yield from self._begin_session()
 
-    def _ask_again(self) -> Iterator[Action]:
-        """The session does not know the question: send it whole."""
-        trouble = self.reach.trouble
-        if trouble or not self._utterance.duration_ms:
-            yield from self._go(Step.DROP)
-            yield do.PlaySound(Sound(trouble or Sound.NO_REPLY))
-            return
-        yield do.GateLink(muted=False)
-        yield do.SendTurn(self._utterance.take_whole())
-        yield from self._commit()
-        yield do.GateLink(muted=True)
-        yield self._reply_timer()
-
-    def _reply_timer(self) -> Action:
-        """A turn that is sent again takes as long as it was spoken, over the slowest link."""
-        upload_ms = self._utterance.duration_ms if self._utterance.sent_again else 0.0
-        return do.StartTimer(REPLY_TIMER, upload_ms + self._rules.reply_timeout_ms)
+    @abstractmethod
+    def _begin_session(self) -> Iterator[Action]:
+        """The new session knows nothing of the turn."""
 
     def on_link_down(self, event: ev.LinkDown) -> Iterator[Action]:
         if self.reach.connection is Connection.ASLEEP:
@@ -193,15 +159,22 @@ class Conversation:
         was_online = self.reach.is_online
         is_over = self.reach.down(event.fault)
         if was_online:
-            self._utterance.lose()
             for item_id in self._replies.end():
                 yield do.EndItem(item_id)
-            if self.turn is Turn.THINKING:
-                self._replies.ask()
             yield from self._leave_when_silent()
             yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
+            yield from self._lose_session()
         if is_over:
             yield from self._break_off()
+
+    @abstractmethod
+    def _lose_session(self) -> Iterator[Action]:
+        """What the session knew of the turn is gone with it."""
+
+    def on_turn_refused(self, event: ev.TurnRefused) -> Iterator[Action]:
+        if self.turn is Turn.THINKING:
+            yield from self._go(Step.DROP)
+            yield do.PlaySound(Sound.NO_REPLY)
 
     def on_budget_changed(self, event: ev.BudgetChanged) -> Iterator[Action]:
         self.reach.budget_spent = bool(event.reason)
@@ -209,6 +182,10 @@ class Conversation:
             yield do.Warn(event.reason)
             if self.turn in USER:
                 yield from self._break_off()
+
+    def on_session_full(self, event: ev.SessionFull) -> Iterator[Action]:
+        """The next question gets a session of its own."""
+        yield from self.hang_up()
 
     def _break_off(self) -> Iterator[Action]:
         """Nobody will answer: say so instead of keeping the question any longer."""
@@ -234,19 +211,6 @@ class Conversation:
             yield do.WakeUp()
             yield do.StartTimer(OUTAGE_TIMER, OUTAGE_MS)
 
-    def on_audio_dropped(self, event: ev.AudioDropped) -> Iterator[Action]:
-        self._utterance.lose()
-        if self.turn is Turn.THINKING and self.reach.is_online:
-            yield do.CancelReply()
-            self._replies.cut()
-            self._replies.ask()
-            yield from self._ask_again()
-
-    def on_turn_refused(self, event: ev.TurnRefused) -> Iterator[Action]:
-        if self.turn is Turn.THINKING:
-            yield from self._go(Step.DROP)
-            yield do.PlaySound(Sound.NO_REPLY)
-
     # -- the reply
 
     def on_reply_started(self, event: ev.ReplyStarted) -> Iterator[Action]:
@@ -266,7 +230,6 @@ class Conversation:
             return
         if not self._replies.add(event.item_id, self._rules.wire.duration_ms(len(event.pcm))):
             return
-        self._utterance.forget()
         yield do.Play(event.item_id, event.pcm)
         if self.turn is not Turn.SPEAKING:
             yield from self._go(Step.REPLY)
@@ -319,19 +282,11 @@ class Conversation:
             yield do.StopTimer(timer)
         if old in ASSISTANT and step in (Step.OPEN, Step.DROP):
             yield from self._cut_reply()
-        if step is Step.DROP:
-            self._utterance.forget()
-        if old in USER and new not in USER and not self._held_back:
-            if step is Step.DROP:
-                yield do.DiscardTurn()
-            yield do.GateLink(muted=True)
-        elif new in USER and old not in USER and not self._held_back:
-            yield do.GateLink(muted=False)
-        if new is Turn.LISTENING:
-            left_ms = self._rules.longest_turn_ms - self._utterance.held_ms
-            yield do.StartTimer(TURN_TIMER, max(0.0, left_ms))
-        elif new is Turn.ENDING:
-            yield do.StartTimer(TAIL_TIMER, self._rules.tail_ms + TAIL_GRACE_MS)
+        yield from self._went(old, step)
+
+    @abstractmethod
+    def _went(self, old: Turn, step: Step) -> Iterator[Action]:
+        """A step was taken: do what it means for what was said."""
 
     def _cut_reply(self) -> Iterator[Action]:
         """Silence first; the service hears of it after."""

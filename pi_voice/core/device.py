@@ -16,6 +16,7 @@ from pi_voice.core.conversation import OUTAGE_MS, OUTAGE_TIMER, USER, Conversati
 from pi_voice.core.events import Event, Wish
 from pi_voice.core.gestures import Stuck
 from pi_voice.core.handle import Handle
+from pi_voice.core.local_turns import LocalTurns
 from pi_voice.core.mute import Mute
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Condition, Mic, Turn, pattern
@@ -37,13 +38,22 @@ class Device:
         activation: Activation,
         rules: Rules | None = None,
         bindings: Bindings | None = None,
+        conversation: Callable[[Rules], Conversation] = LocalTurns,
     ) -> None:
+        """Begin without a microphone and without a session.
+
+        Args:
+            activation: What a press and speech ask for.
+            rules: How the owner wants it.
+            bindings: What the buttons mean.
+            conversation: Who finds the user's turns.
+        """
         bindings = bindings or Bindings()
         self._mute = Mute(has_switch=bindings.has_switch)
         self._buttons = Buttons(bindings)
         self._rules = rules or Rules()
         self._activation = activation
-        self._conversation = Conversation(self._rules)
+        self._conversation = conversation(self._rules)
         self._announcement = Announcement(self._conversation)
         self._pre_roll: deque[ev.MicFrame] = deque(maxlen=int(self._rules.pre_roll_ms / FRAME_MS))
         self._handle = Handle()
@@ -54,8 +64,8 @@ class Device:
         self._handlers = self._every_handler()
 
     def _every_handler(self) -> dict[type, Callable[[Any], Iterator[Action]]]:
-        talk = self._conversation
         return {
+            **self._conversation.handlers,
             ev.Started: self._on_started,
             ev.TimerFired: self._on_timer,
             ev.ButtonEdge: self._on_edge,
@@ -71,17 +81,6 @@ class Device:
             ev.ClockSet: self._on_change_around,
             ev.Say: self._announcement.on_say,
             ev.Remembered: self._on_remembered,
-            ev.LinkUp: talk.on_link_up,
-            ev.LinkDown: talk.on_link_down,
-            ev.AudioDropped: talk.on_audio_dropped,
-            ev.TurnRefused: talk.on_turn_refused,
-            ev.ReplyStarted: talk.on_reply_started,
-            ev.ReplyAudio: talk.on_reply_audio,
-            ev.ReplyAudioEnded: talk.on_reply_audio_ended,
-            ev.ReplyEnded: talk.on_reply_ended,
-            ev.BudgetChanged: talk.on_budget_changed,
-            ev.PlaybackEnded: talk.on_playback_ended,
-            ev.PlaybackFull: talk.on_playback_full,
         }
 
     @property
@@ -243,7 +242,7 @@ class Device:
         if self.turn is not Turn.LISTENING:
             yield from self._conversation.open(self._pre_roll, held_back=held_back)
             self._pre_roll.clear()
-            is_asked = self._conversation.turn is Turn.LISTENING and not held_back
+            is_asked = self._conversation.listens and not held_back
             if is_asked and self._handle.is_looked_for:
                 yield do.PlaySound(Sound.NO_MICROPHONE)
 
@@ -318,9 +317,9 @@ class Device:
 
     def _settle(self) -> Iterator[Action]:
         """The handle and the light follow from the state; say only what changed."""
-        in_turn = self.turn in USER
+        yield from self._conversation.settle(muted=self.muted)
         looked_for = self._handle.is_lost  # so that the light tells when it is back
-        wanted = in_turn or looked_for or self._activation.keeps_open
+        wanted = self._conversation.listens or looked_for or self._activation.keeps_open
         yield from self._handle.want(wanted and not self.muted)
         yield from self._announcement.settle()
         online = self._conversation.reach.is_online

@@ -27,8 +27,14 @@ class Reach:
         budget_spent: The owner allows no turn for now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hope: Connection = Connection.WAVERING) -> None:
+        """Begin without a session.
+
+        Args:
+            hope: What a lost session is at first: wavering where what is said meanwhile is kept.
+        """
         self.connection = Connection.STARTING
+        self._hope = hope
         self.budget_spent = False
         self._failure: Failure | None = Failure.NO_NETWORK
 
@@ -62,7 +68,7 @@ class Reach:
         """There is no session; True if that is no longer hoped to pass."""
         self._failure = FAILURES[fault]
         if self.is_online:
-            self.connection = Connection.WAVERING
+            self.connection = self._hope
         if fault not in PASSING:
             self.connection = Connection.FAILING
         return self.connection is Connection.FAILING
@@ -78,5 +84,5 @@ class Reach:
 
     def wake(self) -> None:
         """Somebody talks: a session comes soon, and nothing speaks against it yet."""
-        self.connection = Connection.WAVERING
+        self.connection = self._hope
         self._failure = None

@@ -24,7 +24,7 @@ class Step(StrEnum):
 
     OPEN = "open"  # the user begins, also over a reply
     CLOSE = "close"  # the user is done
-    SENT = "sent"  # all of the turn was handed to the link
+    SENT = "sent"  # all of the turn was handed to the link, or the service has it
     REPLY = "reply"  # the first sound of a reply arrived
     SILENT = "silent"  # the reply was heard to its end
     DROP = "drop"  # interrupted, muted, too short, no answer, no microphone, no network
@@ -32,7 +32,11 @@ class Step(StrEnum):
 
 TRANSITIONS: dict[Turn, dict[Step, Turn]] = {
     Turn.IDLE: {Step.OPEN: Turn.LISTENING, Step.REPLY: Turn.SPEAKING},
-    Turn.LISTENING: {Step.CLOSE: Turn.ENDING, Step.DROP: Turn.IDLE},
+    Turn.LISTENING: {
+        Step.CLOSE: Turn.ENDING,
+        Step.SENT: Turn.THINKING,
+        Step.DROP: Turn.IDLE,
+    },
     Turn.ENDING: {Step.OPEN: Turn.LISTENING, Step.SENT: Turn.THINKING, Step.DROP: Turn.IDLE},
     Turn.THINKING: {
         Step.OPEN: Turn.LISTENING,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pi_voice.config import parse, refusals
+from pi_voice.config import parse
 from pi_voice.config.toml_text import KeyPath, key_text, line_numbers, value_text
 from pi_voice.errors import ConfigError
 from pi_voice.installer.machine import InstallError
@@ -147,8 +147,7 @@ def configuration(profile: str, wishes: Wishes) -> str:
     for path, value in settings.items():
         text = _with(text, path, value)
     try:
-        if problems := tuple(refusals(parse(text))):
-            raise ConfigError(*problems)
+        parse(text)
     except ConfigError as error:
         raise InstallError(f"with these answers the configuration is wrong:\n{error}") from error
     return text

@@ -88,6 +88,16 @@ class Downlink:
         response = {"metadata": {TURN: str(turn)}}
         self._create(f"{CREATE_ID}{turn}", response)
 
+    def expect(self) -> None:
+        """The service will reply unasked: it found a turn of the user."""
+        self._wanted.ask()
+        self._asked()
+
+    def spoken_over(self) -> None:
+        """The service hears the user: it ends every reply itself, and none of them is wanted."""
+        self._sayings.clear()
+        self._wanted.spoken_over()
+
     def say(self, text: str) -> None:
         """Let the service speak a text, now or when the reply that runs is over.
 

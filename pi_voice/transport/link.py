@@ -27,6 +27,7 @@ from pi_voice.retry import Pace, RetryClass
 from pi_voice.transport.contracts import TransportError
 from pi_voice.transport.deadlines import Deadlines
 from pi_voice.transport.downlink import Downlink, part_of
+from pi_voice.transport.hearing import Hearing
 from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.transport.messages import ConnectionLost
@@ -68,6 +69,8 @@ class ServiceLink:
             asked=lambda: self._deadlines.asked(),
         )
         self._deadlines = Deadlines(self._transport, self._downlink, self._abandon)
+        if settings.turn_detection is not None:
+            Hearing(self._transport, self._downlink, forget=self._forget_replies, post=self._post)
         self._nonsense = Nonsense(self._transport, self._abandon)
         self._events: deque[LinkEvent] = deque()
         self._arrived = asyncio.Event()
@@ -124,8 +127,7 @@ class ServiceLink:
         if self._online and not self._muted:
             self._drop_told = False
             size = self._format.size_bytes(PIECE_MS)
-            pieces = [pcm[start : start + size] for start in range(0, len(pcm), size)]
-            self._outgoing.put_slowly(pieces)
+            self._outgoing.put_slowly(pcm[at : at + size] for at in range(0, len(pcm), size))
 
     def commit_turn(self) -> None:
         if self._online:
@@ -144,8 +146,7 @@ class ServiceLink:
 
     def cancel_reply(self) -> None:
         self._downlink.cancel()
-        self._deadlines.forget()
-        self._take_back(REPLY_EVENTS)
+        self._forget_replies()
         self._outgoing.cancel_turns()
 
     def forget_sound(self) -> None:
@@ -166,10 +167,7 @@ class ServiceLink:
         self._transport.retry_now()
 
     def hang_up(self) -> None:
-        """End the session, and connect no more until `wake_up` or a turn.
-
-        Nothing is told: whoever hangs up knows it. What was said is told to the next session.
-        """
+        """End the session, and connect no more until `wake_up` or a turn; nothing is told of it."""
         if not self._awake.is_set():
             return
         logger.info("hung up; the next turn connects again")
@@ -327,6 +325,10 @@ class ServiceLink:
         if self._end is not None and not self._end.done():
             self._end.set_result(trouble)
         self._transport.close()
+
+    def _forget_replies(self) -> None:
+        self._deadlines.forget()
+        self._take_back(REPLY_EVENTS)
 
     def _take_back(self, kinds: tuple[type[LinkEvent], ...]) -> None:
         """Unsay what was posted and not read yet."""

@@ -30,6 +30,7 @@ class LinkSettings:
         speed: Of the voice, 0.25 to 1.5.
         noise_reduction: What the service does to the sound it gets.
         max_output_tokens: Longest reply; None is unlimited.
+        turn_detection: How the service finds the user's turns; None where the device does.
         encoding: Coding of the sound on the wire. With pcmu and pcma the device's sound has 8 kHz,
             else 24 kHz.
         device_id: Spreads the attempts of a fleet; the same at every start.
@@ -46,6 +47,7 @@ class LinkSettings:
     speed: float = 1.0
     noise_reduction: Literal["near_field", "far_field"] | None = None
     max_output_tokens: int | None = None
+    turn_detection: Literal["server_vad", "semantic_vad"] | None = None
     encoding: Literal["pcm", "pcmu", "pcma"] = "pcm"
     device_id: str = ""
 
@@ -63,7 +65,7 @@ class LinkSettings:
 
 
 def session_config(settings: LinkSettings) -> dict[str, Any]:
-    """Build the whole session; the device alone decides when a turn ends."""
+    """Build the whole session; how turns end is never left to the service's defaults."""
     wanted_reduction, tokens = settings.noise_reduction, settings.max_output_tokens
     voice = {} if settings.voice is None else {"voice": settings.voice}
     return {
@@ -73,12 +75,22 @@ def session_config(settings: LinkSettings) -> dict[str, Any]:
         "audio": {
             "input": {
                 "format": settings.encoding,
-                "turn_detection": None,
+                "turn_detection": _turn_detection(settings),
                 "noise_reduction": wanted_reduction and {"type": wanted_reduction},
                 "transcription": _transcription(settings),
             },
             "output": {"format": settings.encoding, "speed": settings.speed, **voice},
         },
+    }
+
+
+def _turn_detection(settings: LinkSettings) -> dict[str, Any] | None:
+    if settings.turn_detection is None:
+        return None
+    return {
+        "type": settings.turn_detection,
+        "create_response": True,
+        "interrupt_response": True,
     }
 
 

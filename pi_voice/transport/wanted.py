@@ -53,6 +53,11 @@ class Wanted:
         self._cancelled = self._newest
         self._unwanted.extend(self._running)
 
+    def spoken_over(self) -> None:
+        """The user talks: what runs, the service ends; what it has not begun, it never will."""
+        self.cancel()
+        self._asked.clear()
+
     def begin(self, reply_id: str, response: Mapping[str, Any]) -> bool:
         """The service began a reply; False if nobody wants it any more."""
         turn = _turn(response)
