@@ -174,6 +174,25 @@ async def test_muting_in_mid_word_makes_no_turn_of_it() -> None:
         assert not here.all(SpeechStopped)
 
 
+async def stream(here: Room, pcm: bytes, *, pieces: int) -> None:
+    """Say the same 100 ms again and again, at the speed of speech."""
+    for _ in range(pieces):
+        here.link.send_audio(pcm)
+        await asyncio.sleep(0.1)
+
+
+async def test_a_session_is_renewed_between_two_sentences_of_an_open_line() -> None:
+    async with connected(Script(session_s=400), turn_detection="server_vad") as here:
+        await stream(here, silence(100), pieces=950)
+        await stream(here, tone(100), pieces=200)  # the next session is wanted from 100 s on
+        assert len(here.service.sessions) == 1
+        await stream(here, silence(100), pieces=300)
+        await here.tells(ReplyEnded)
+        here.link.playback_ended(here.all(ReplyAudio)[0].item_id, 60_000.0)
+        await stream(here, silence(100), pieces=50)
+        assert len(here.service.sessions) == 2
+
+
 async def test_the_session_says_how_turns_are_found() -> None:
     async with connected(turn_detection="semantic_vad") as here:
         detection = here.session.config["audio"]["input"]["turn_detection"]
