@@ -140,7 +140,7 @@ def _recording(path: Path, rate_hz: int) -> Signal:
     """A WAV file at another rate.
 
     Raises:
-        ValueError: It is not 16-bit mono, or of a rate that is not a multiple of 50 Hz.
+        ValueError: It is not 16-bit mono, or of a rate that no card has.
     """
     with wave.open(str(path)) as file:
         channels, width, hz, count, *_ = file.getparams()
