@@ -181,7 +181,7 @@ async def test_a_voice_never_travels_in_clear_text() -> None:
 
 async def test_no_failure_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("websockets").setLevel(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="websockets")
     errors = []
     for status in (302, 401, 403, 404, 429, 500):
         async with refusing(status, f"no: {KEY}".encode(), Location=f"/{KEY}") as url:
