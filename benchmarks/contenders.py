@@ -138,6 +138,16 @@ async def spoken_to(steady: Service, job: Job) -> Run:
         return await _measured(made, steady, job)
 
 
+async def open_line(steady: Service, job: Job) -> Run:
+    """The whole daemon on an open line: everything goes up while it talks."""
+    setup = Setup(steady.url, mode="server", echo="hardware", batch_ms=job.frame_ms)
+    async with box(setup) as made:
+        await made.told("sound")
+        await asyncio.sleep(WARM_UP_S)
+        await steady.ask("forget")
+        return await _measured(made, steady, job)
+
+
 async def replied_to(steady: Service, job: Job) -> Run:
     """The whole daemon, hands-free: it talks, and listens for whoever wants to end that."""
     async with conversing(steady, job, DAEMON) as made:

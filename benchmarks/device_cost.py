@@ -17,6 +17,7 @@ from benchmarks.contenders import (
     held,
     listening,
     muted,
+    open_line,
     peers,
     replied_to,
     spoken_to,
@@ -27,7 +28,7 @@ from benchmarks.processes import Service, rounds, service
 BATCHES_MS = (20, 40, 60)
 USUAL_MS = 40
 HANDS_FREE = "hands-free"
-REPLY = "a reply is heard"
+REPLY, OPEN_LINE = "a reply is heard", "open line"
 CPU = "s per minute"
 UPLINK, DUPLEX = Goal(Of.RATIO, 0.8), Goal(Of.RATIO, 1.0)
 LIMITED_BY = {
@@ -61,6 +62,7 @@ async def measure(effort: Effort) -> list[Figure]:
             if direction == "uplink":
                 runs[HANDS_FREE] = partial(spoken_to, steady, job(frame_ms=USUAL_MS))
             else:
+                runs[OPEN_LINE] = partial(open_line, steady, job(frame_ms=USUAL_MS))
                 runs[REPLY] = partial(replied_to, steady, job(frame_ms=USUAL_MS))
             for name, contender in {"floor": FLOOR, "layer": LAYER, **here}.items():
                 runs[name] = partial(contender.run, steady, job(frame_ms=FRAME_MS))
@@ -81,12 +83,14 @@ def _cpu(
     rows = {str(ms): f"{direction}, {how}, batches of {ms} ms" for ms in BATCHES_MS}
     if HANDS_FREE in done:
         rows[HANDS_FREE] = f"{direction}, hands-free, batches of {USUAL_MS} ms"
+    if OPEN_LINE in done:
+        rows[OPEN_LINE] = f"{direction}, open line, batches of {USUAL_MS} ms"
     if REPLY in done:
         rows[REPLY] = "a reply is heard, and a voice would end it"
     figures = [
         Figure(
             f"CPU, {name}", CPU, [run.cpu_min_s for run in done[key]], floor,
-            goal if key in (str(USUAL_MS), HANDS_FREE) else None, LIMITED_BY[direction],
+            goal if key in (str(USUAL_MS), HANDS_FREE, OPEN_LINE) else None, LIMITED_BY[direction],
             peers=others, cannot=absent,
         )
         for key, name in rows.items()

@@ -52,8 +52,12 @@ class Steady:
         self._bytes = 0
 
     async def converse(self, connection: ServerConnection) -> None:
-        """One session: confirms its settings, and from `response.create` on it talks."""
+        """One session: confirms its settings, and from `response.create` on it talks.
+
+        Where it shall find the turns itself, the first sound is one.
+        """
         talk: asyncio.Task[None] | None = None
+        finds_turns = False
         await self._send(connection, "session.created", session=SESSION)
         with contextlib.suppress(ConnectionClosed):
             while True:
@@ -62,10 +66,13 @@ class Steady:
                 self._bytes += len(message)
                 if APPEND in message[:96] or APPEND in message[-96:]:
                     self._came.append((now_s, message))
+                    if finds_turns and talk is None:
+                        talk = asyncio.create_task(self._answer(connection))
                     continue
                 event = json.loads(message)
                 kind = event["type"]
                 if kind == "session.update":
+                    finds_turns = bool(event["session"]["audio"]["input"]["turn_detection"])
                     await self._send(connection, "session.updated", session=SESSION)
                 elif kind == "response.create":
                     await _ended(talk)
@@ -105,6 +112,15 @@ class Steady:
         self._came.clear()
         self._went.clear()
         self._bytes = 0
+
+    async def _answer(self, connection: ServerConnection) -> None:
+        """Somebody said something, and that was all."""
+        where = {"item_id": "item_said"}
+        buffer = "input_audio_buffer"
+        await self._send(connection, f"{buffer}.speech_started", audio_start_ms=0, **where)
+        await self._send(connection, f"{buffer}.speech_stopped", audio_end_ms=40, **where)
+        await self._send(connection, f"{buffer}.committed", previous_item_id=None, **where)
+        await self._talk(connection, {})
 
     async def _talk(self, connection: ServerConnection, asked: dict[str, Any]) -> None:
         number = next(self._numbers)
