@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import pi_voice.sim
 from pi_voice.audio.resample import Resampler
+from pi_voice.errors import join, me
 from tests.rigs.gpio.chip import GpioChip
 from tests.rigs.gpio.program import Program, program
 from tests.rigs.gpio.rhythm import shows
@@ -148,8 +149,7 @@ NO_PINS = {
         'Set driver = "none" in [button] and in [leds]'
     ),
     "no permission": (
-        "may not be used by this user: /dev/gpiochip0 is closed to it. "
-        "Run: sudo usermod -aG gpio USER, and log in again"
+        f"may not be used by {me()}: /dev/gpiochip0 is closed. {join('gpio')}"
     ),
 }
 
