@@ -84,8 +84,14 @@ class Watched:
             self.spending.report,
             settings.device.name,
             disk=lambda: memory.trouble,
+            gaps=self.gaps,
         )
         daemon.watchers += [self.spending, self.health, self.overview]
+
+    def gaps(self) -> dict[str, int]:
+        """How often each end of the sound lost some, since the start."""
+        parts = self.daemon.parts
+        return {"microphone": parts.front_end.gaps, "speaker": parts.speaker.gaps}
 
     def look(self, now_s: float, every_s: float) -> str:
         """Judge, and tell in one line.

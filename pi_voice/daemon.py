@@ -29,7 +29,13 @@ class SourceEndedError(PiVoiceError):
 
 
 class FrontEnd(Protocol):
-    """Turns what the card delivers into frames for the wire, judged by the detector."""
+    """Turns what the card delivers into frames for the wire, judged by the detector.
+
+    Attributes:
+        gaps: Times at which sound was missing.
+    """
+
+    gaps: int
 
     def process(self, batch: AudioBatch) -> MicHeard: ...
 

@@ -33,6 +33,7 @@ class Overview:
         spent: What the conversation cost so far.
         name: Of the box.
         disk: Why the disk does not keep what should outlive a power cut, "" while it does.
+        gaps: How often each end of the sound lost some.
     """
 
     def __init__(
@@ -41,13 +42,16 @@ class Overview:
         health: Health,
         spent: Callable[[], Mapping[str, object]],
         name: str,
+        *,
         disk: Callable[[], str] = str,
+        gaps: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._device = device
         self._health = health
         self._spent = spent
         self._name = name
         self._disk = disk
+        self._gaps = gaps
         self._began_s: float | None = None
         self._state_s = self._connection_s = 0.0
         self._seen = (pattern(device.condition), device.condition.connection)
@@ -104,6 +108,7 @@ class Overview:
             name=self._name,
             pid=os.getpid(),
             uptime_s=now_s - (self._began_s if self._began_s is not None else now_s),
+            more={f"{end}_gaps": count for end, count in self._gaps().items() if count},
         )
 
     def _log_what_is_new(self, now_s: float) -> None:

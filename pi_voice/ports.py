@@ -50,7 +50,13 @@ class Microphone(Resource, Protocol):
 
 
 class Speaker(Resource, Protocol):
-    """Plays items in the order of their first piece; opens and closes its card by itself."""
+    """Plays items in the order of their first piece; opens and closes its card by itself.
+
+    Attributes:
+        gaps: Times at which the card ran out of sound because the program was late.
+    """
+
+    gaps: int
 
     def prepare(self) -> None:
         """Open the card now, so that the first sound of a reply does not wait for it."""

@@ -170,6 +170,8 @@ async def test_a_fault_of_ours_behind_a_timer_ends_the_run_like_any_other() -> N
 class CountingFrontEnd:
     """Counts how often it begins anew."""
 
+    gaps = 0
+
     def __init__(self, inner: FrontEnd) -> None:
         self.resets = 0
         self._inner = inner

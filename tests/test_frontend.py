@@ -193,6 +193,7 @@ def test_sound_that_the_card_lost_leaves_a_short_frame_and_a_new_beginning() -> 
     assert after.pcm == noise(480, seed=2)
     assert after.at_s == 3.0
     assert listener.resets == 2
+    assert front_end.gaps == 1
 
 
 def test_another_card_is_taken_as_it_comes() -> None:

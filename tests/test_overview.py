@@ -26,12 +26,14 @@ class Watched:
         self.device = device or Device(PushToTalk())
         self.health = Health()
         self.trouble = ""
+        self.gaps = {"microphone": 0, "speaker": 0}
         self.overview = Overview(
             self.device,
             self.health,
             lambda: {"day_s": 3.0},
             "kitchen",
             disk=lambda: self.trouble,
+            gaps=lambda: self.gaps,
         )
         self.now_s = 100.0
         self.post(ev.Started(muted=False))
@@ -52,6 +54,13 @@ def test_a_box_that_works_has_nothing_to_complain() -> None:
     assert (told.name, told.pid, told.uptime_s) == ("kitchen", os.getpid(), 60.0)
     assert told.spent == {"day_s": 3.0}
     assert box.overview.line() == "idle; connection online"
+
+
+def test_lost_sound_is_counted_where_there_was_some() -> None:
+    box = Watched()
+    assert not box.overview.status(160.0).more
+    box.gaps["speaker"] = 3
+    assert box.overview.status(160.0).more == {"speaker_gaps": 3}
 
 
 def test_it_tells_since_when() -> None:

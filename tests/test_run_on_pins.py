@@ -148,9 +148,7 @@ NO_PINS = {
         "cannot be used: this machine has no GPIO chip. "
         'Set driver = "none" in [button] and in [leds]'
     ),
-    "no permission": (
-        f"may not be used by {me()}: /dev/gpiochip0 is closed. {join('gpio')}"
-    ),
+    "no permission": (f"may not be used by {me()}: /dev/gpiochip0 is closed. {join('gpio')}"),
 }
 
 

@@ -48,6 +48,8 @@ MINUTES = [0.25, pytest.param(10, marks=LONG)]
 class Recorder:
     """The front end, and what was put into it."""
 
+    gaps = 0
+
     def __init__(self, front_end: Hearing) -> None:
         self.batches: list[AudioBatch] = []
         self._front_end = front_end

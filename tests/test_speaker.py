@@ -220,7 +220,7 @@ async def test_times_without_sound_are_counted(fake: FakePyAudio) -> None:
         await here.runs()
         here.card.stream.call(flags=FakePyAudio.paOutputUnderflow)
         here.card.stream.call()
-        assert here.speaker.underflows == 1
+        assert here.speaker.gaps == 1
 
 
 async def test_a_reply_goes_on_where_it_was_when_the_card_comes_back(fake: FakePyAudio) -> None:

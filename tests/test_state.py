@@ -170,7 +170,7 @@ async def test_counters_wait_and_are_written_at_the_end(tmp_path: Path) -> None:
 async def test_mute_does_not_wait_for_the_counters(tmp_path: Path) -> None:
     clock = asyncio.get_running_loop().time
     async with Memory(StateFile(tmp_path)) as memory:
-        waiting = asyncio.create_task(anext(memory.events()))
+        waiting = asyncio.ensure_future(anext(memory.events()))
         memory.note_spent(lambda: {"day_s": 1.0})
         await asyncio.sleep(1)
         began_s = clock()

@@ -45,6 +45,7 @@ class FrontEnd:
 
     Attributes:
         on_calm: Told when nobody talks any more (True), and when somebody begins to.
+        gaps: Times at which sound was missing, because the card or the program was late.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class FrontEnd:
             canceller: Takes the echo away before the detector or the wire hears it.
         """
         self.on_calm: Callable[[bool], None] = _ignore
+        self.gaps = 0
         self._calm = self._speech = False
         self._wire = wire
         self._detector = detector
@@ -82,6 +84,7 @@ class FrontEnd:
         Where sound is missing before the batch, what was left over comes first, as a short frame.
         """
         frames: tuple[MicFrame, ...] = ()
+        self.gaps += batch.lost
         if batch.lost or batch.format != self._format:
             frames = self.flush().frames
         if batch.format != self._format:

@@ -76,7 +76,7 @@ class PyAudioSpeaker:
     callbacks a second, too.
 
     Attributes:
-        underflows: Times at which the card ran out of sound because we were late.
+        gaps: Times at which the card ran out of sound because we were late.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class PyAudioSpeaker:
             patience: When the card counts as lost.
             volume: Sets that of a card that was opened; returns what is left for the samples.
         """
-        self.underflows = 0
+        self.gaps = 0
         self._request = CardRequest(device, Direction.SPEAKER, buffer_ms)
         self._sound = sound
         self._make = playback
@@ -298,7 +298,7 @@ class PyAudioSpeaker:
         if not self._pulled:  # not before: a dead card can be opened, too
             self._pulled = True
             self._mailbox.post(SpeakerOpened())
-        self.underflows += call.gap
+        self.gaps += call.gap
         if not self._commands and playback.is_idle:
             return b""  # between replies, 50 times a second
         while self._commands:

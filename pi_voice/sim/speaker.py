@@ -68,6 +68,7 @@ class SimSpeaker(Card):
         name: str = "simulated speaker",
     ) -> None:
         super().__init__(name, open_delay_ms)
+        self.gaps = 0  # simulated time is never late
         self.rate_hz = rate_hz
         self.keep_s = keep_s
         self._playback = playback
