@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pi_voice import box, build
+from pi_voice import build
 from pi_voice.box import Watched
 from pi_voice.build import Simulation
 from pi_voice.config import Settings, parse
@@ -32,7 +32,7 @@ def settings_for(mode: str = "server", more: str = "") -> Settings:
 @pytest.fixture(autouse=True)
 def _weight(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of the whole test run would be too much for a box."""
-    monkeypatch.setattr(box, "rss_mb", lambda: 50.0)
+    monkeypatch.setattr("pi_voice.box.rss_mb", lambda: 50.0)
 
 
 @asynccontextmanager
