@@ -140,6 +140,7 @@ async def spoken_to(steady: Service, job: Job) -> Run:
 
 async def open_line(steady: Service, job: Job) -> Run:
     """The whole daemon on an open line: everything goes up while it talks."""
+    await steady.ask("hear")
     setup = Setup(steady.url, mode="server", echo="hardware", batch_ms=job.frame_ms)
     async with box(setup) as made:
         await made.told("sound")

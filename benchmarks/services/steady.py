@@ -50,14 +50,15 @@ class Steady:
         self._came: deque[tuple[float, bytes]] = deque(maxlen=REMEMBERED)
         self._went: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
         self._bytes = 0
+        self._hears = False
 
     async def converse(self, connection: ServerConnection) -> None:
         """One session: confirms its settings, and from `response.create` on it talks.
 
-        Where it shall find the turns itself, the first sound is one.
+        If it was told to hear, the first sound is a turn.
         """
         talk: asyncio.Task[None] | None = None
-        finds_turns = False
+        hears, self._hears = self._hears, False
         await self._send(connection, "session.created", session=SESSION)
         with contextlib.suppress(ConnectionClosed):
             while True:
@@ -66,13 +67,12 @@ class Steady:
                 self._bytes += len(message)
                 if APPEND in message[:96] or APPEND in message[-96:]:
                     self._came.append((now_s, message))
-                    if finds_turns and talk is None:
+                    if hears and talk is None:
                         talk = asyncio.create_task(self._answer(connection))
                     continue
                 event = json.loads(message)
                 kind = event["type"]
                 if kind == "session.update":
-                    finds_turns = bool(event["session"]["audio"]["input"]["turn_detection"])
                     await self._send(connection, "session.updated", session=SESSION)
                 elif kind == "response.create":
                     await _ended(talk)
@@ -107,6 +107,10 @@ class Steady:
     def size_bytes(self) -> int:
         """What came in since it was forgotten, without the framing."""
         return self._bytes
+
+    def hear(self) -> None:
+        """The next session finds the turns itself."""
+        self._hears = True
 
     def forget(self) -> None:
         self._came.clear()
@@ -196,6 +200,7 @@ async def main(delta_ms: int) -> None:
             "bursts": steady.bursts,
             "bytes": steady.size_bytes,
             "forget": steady.forget,
+            "hear": steady.hear,
         }
         await answer(f"ws://127.0.0.1:{port}{PATH}", questions)
 
