@@ -36,6 +36,8 @@ LIMITED_BY = {
     "find cold caches; hands-free also the detector; the floor has no numpy and no detector",
     "duplex": "the speaker, whose buffer of 20 ms makes a stop quick: 50 callbacks a second; and "
     "the detector; the floor has neither",
+    "open line": "the speaker, whose buffer of 20 ms makes a stop quick: 50 callbacks a second, "
+    "of which the floor has none",
     "listening": "the wake-up of a thread for each batch, and the detector for each 20 ms",
     "muted": "waking up to look whether the service is still there",
     "rss": "numpy, which takes 15 MB at the first sound",
@@ -90,7 +92,8 @@ def _cpu(
     figures = [
         Figure(
             f"CPU, {name}", CPU, [run.cpu_min_s for run in done[key]], floor,
-            goal if key in (str(USUAL_MS), HANDS_FREE, OPEN_LINE) else None, LIMITED_BY[direction],
+            goal if key in (str(USUAL_MS), HANDS_FREE, OPEN_LINE) else None,
+            LIMITED_BY.get(key, LIMITED_BY[direction]),
             peers=others, cannot=absent,
         )
         for key, name in rows.items()

@@ -56,6 +56,7 @@ async def _presses(steady: Service, count: int) -> Waits:
             await asyncio.sleep(HOLD_S)
             (first_s, *_), *_ = await steady.ask("frames")
             waits.first_byte.append(1000 * (first_s - pressed_s))
+            await steady.ask("forget")  # a piece of the reply before may have left meanwhile
             released_s = made.release()
             at_s = await _note(waits.after_release, made, "sound", released_s)
             (went_s, _), *_ = await steady.ask("pieces")
