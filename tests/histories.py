@@ -6,7 +6,7 @@ from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action
 from pi_voice.core.activation import Activation, PushToTalk
-from pi_voice.core.device import Device
+from pi_voice.core.device import IDLE_TIMER, Device
 from pi_voice.core.events import Event, LinkFault
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
@@ -15,6 +15,7 @@ FRAME = b"\x01\x00" * 480
 UP = ev.LinkUp("s1")
 DOWN = ev.LinkDown(LinkFault.NETWORK, "no route")
 REFUSED = ev.LinkDown(LinkFault.REFUSED, "the key")
+SLEEPY = Rules(idle_hang_up_ms=60_000.0)
 
 
 def frame(at_s: float, *, speech: bool = True, pcm: bytes = FRAME) -> ev.MicFrame:
@@ -52,6 +53,13 @@ def feed(to: Device, *events: Event) -> list[Action]:
 def online(activation: Activation | None = None, rules: Rules | None = None) -> Device:
     made = device(activation, rules)
     made.handle(UP)
+    return made
+
+
+def asleep() -> Device:
+    """A device that hung up because nobody talked."""
+    made = online(rules=SLEEPY)
+    made.handle(ev.TimerFired(IDLE_TIMER))
     return made
 
 

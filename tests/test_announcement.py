@@ -6,14 +6,15 @@ from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.announcement import UNSPOKEN
 from pi_voice.core.conversation import OUTAGE_TIMER
-from pi_voice.core.device import IDLE_TIMER, Device
+from pi_voice.core.device import IDLE_TIMER
 from pi_voice.core.events import Event, Wish
-from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
 from tests.histories import (
     DOWN,
     REFUSED,
+    SLEEPY,
     UP,
+    asleep,
     audio,
     feed,
     heard,
@@ -24,14 +25,6 @@ from tests.histories import (
     speaking,
     turn,
 )
-
-SLEEPY = Rules(idle_hang_up_ms=60_000.0)
-
-
-def asleep() -> Device:
-    made = online(rules=SLEEPY)
-    made.handle(ev.TimerFired(IDLE_TIMER))
-    return made
 
 
 def test_a_text_from_outside_is_spoken() -> None:

@@ -14,7 +14,9 @@ from tests.histories import (
     DOWN,
     QUESTION,
     REFUSED,
+    SLEEPY,
     UP,
+    asleep,
     audio,
     device,
     feed,
@@ -288,14 +290,6 @@ def test_a_reply_that_the_speaker_lost_is_not_played_on_from_its_middle() -> Non
 
 
 # Sleep, budget, and what others let the box say
-
-SLEEPY = Rules(idle_hang_up_ms=60_000.0)
-
-
-def asleep() -> Device:
-    made = online(rules=SLEEPY)
-    made.handle(ev.TimerFired(IDLE_TIMER))
-    return made
 
 
 def test_the_line_is_closed_when_nobody_talks_for_long() -> None:

@@ -5,7 +5,6 @@ import pytest
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.conversation import OUTAGE_TIMER, REPLY_TIMER, TAIL_TIMER, TURN_TIMER
-from pi_voice.core.device import IDLE_TIMER, Device
 from pi_voice.core.events import Event
 from pi_voice.core.rules import Rules
 from pi_voice.core.states import Turn
@@ -14,6 +13,7 @@ from tests.histories import (
     FRAME,
     QUESTION,
     UP,
+    asleep,
     device,
     feed,
     heard,
@@ -28,14 +28,6 @@ from tests.histories import (
     timers,
     turn,
 )
-
-SLEEPY = Rules(idle_hang_up_ms=60_000.0)
-
-
-def asleep() -> Device:
-    made = online(rules=SLEEPY)
-    made.handle(ev.TimerFired(IDLE_TIMER))
-    return made
 
 
 def test_a_held_button_sends_what_is_heard_and_asks_for_a_reply_at_the_release() -> None:
