@@ -308,11 +308,16 @@ def _config(options: argparse.Namespace) -> int:
         sys.stdout.write(config.dump(settings))
         return 0
     from pi_voice import build
+    from pi_voice.credentials import KeyForbiddenError
 
-    build.rehearse(settings)
+    unread = ""
+    try:
+        build.rehearse(settings)
+    except KeyForbiddenError as error:
+        unread = f"The key was not looked at: {error}.\n"
     path = options.config or CONFIG
     fine = f"{path} is fine" if path.exists() else f"There is no {path}; the defaults are fine"
-    sys.stdout.write(f"{fine}.\n")
+    sys.stdout.write(f"{fine}.\n{unread}")
     if options.service:
         build.try_service(settings)
         inside = settings.service.url == build.EMBEDDED

@@ -13,6 +13,10 @@ CREDENTIAL = "api_key"  # LoadCredential=api_key:… in the unit
 ALONE = "Put the key there, alone on one line; then: sudo systemctl restart pi-voice"
 
 
+class KeyForbiddenError(LinkError):
+    """There is a key, and this user may not read it; the service may."""
+
+
 class KeyFile:
     """Reads the key at every connection, so that a new key works without a restart.
 
@@ -31,11 +35,12 @@ class KeyFile:
 
         Raises:
             LinkError: There is none that can be used; says which file, and what to do.
+            KeyForbiddenError: This user may not know it.
         """
         try:
             key = self._path.read_text().strip()
         except PermissionError:
-            raise LinkError(_forbidden(self._path)) from None
+            raise KeyForbiddenError(_forbidden(self._path)) from None
         except UnicodeDecodeError:
             raise LinkError(f"{self._named} is no text. {ALONE}") from None
         except OSError:
@@ -58,7 +63,4 @@ def _forbidden(path: Path) -> str:
         who = f"{path.owner()}'s with mode {mode:o}"
     except (OSError, KeyError):  # the folder is closed, or somebody has no name
         return f"{path} may not be read by this user; use sudo"
-    return (
-        f"{path} may not be read by {us}: it is {who}. Use sudo; or, where the program runs "
-        f"as {us}: sudo chown {us} {path}"
-    )
+    return f"{path} may not be read by {us}: it is {who}. Use sudo"

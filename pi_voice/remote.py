@@ -22,7 +22,7 @@ ANSWER_S = 10.0  # longer than the box waits for a card that is slow to close
 ANSWER_BYTES = 2**21  # 200 lines of 1,000 characters, of up to 6 bytes each
 ASK_S = 3.0  # systemd answers at once, if ever
 UNIT = "pi-voice.service"
-START = "sudo systemctl start pi-voice"
+START = "sudo systemctl start pi-voice; if it ends again: sudo pi-voice doctor"
 ALL_WELL = (
     "No run ended by a fault of its own. A power cut or kill -9 leaves no last lines here; "
     "what systemd kept: journalctl -u pi-voice"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pi_voice import cli
+from pi_voice import build, cli
+from pi_voice.credentials import KeyFile, KeyForbiddenError
 
 
 def run(*arguments: str | Path) -> int:
@@ -124,6 +125,22 @@ def test_a_driver_that_is_not_there_is_found_by_the_check(
     path = config(tmp_path, '[leds]\ndriver = "no_such_leds:Torch"\n')
     assert run("config", "check", "--config", path) == 78
     assert "put no_such_leds.py into /etc/pi-voice/drivers" in capsys.readouterr().err
+
+
+def test_a_key_that_only_the_service_may_read_is_no_fault_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Forbidden(KeyFile):
+        def __call__(self) -> str:
+            raise KeyForbiddenError("k may not be read by pi: it is root's. Use sudo")
+
+    monkeypatch.setattr(build, "api_key", lambda _: Forbidden(tmp_path))
+    path = config(tmp_path, "")
+    assert run("config", "check", "--config", path) == 0
+    assert capsys.readouterr().out == (
+        f"{path} is fine.\n"
+        "The key was not looked at: k may not be read by pi: it is root's. Use sudo.\n"
+    )
 
 
 def test_the_defaults_serve_where_no_file_was_made(

@@ -78,8 +78,8 @@ def test_a_key_that_others_keep_to_themselves_is_told_with_its_owner(
     words = (*nobody, sys.executable, "-c", code, str(path))
     said = subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert said.splitlines()[-1] == (
-        f"pi_voice.errors.LinkError: {path} may not be read by nobody: it is root's with mode "
-        f"600. Use sudo; or, where the program runs as nobody: sudo chown nobody {path}"
+        f"pi_voice.credentials.KeyForbiddenError: {path} may not be read by nobody: it is root's "
+        "with mode 600. Use sudo"
     )
 
 

@@ -165,7 +165,9 @@ def test_a_service_that_does_not_run_is_one_sentence(
 
 def test_a_service_of_the_system_is_started_by_systemd(tmp_path: Path) -> None:
     box = replace(Box.configured(config(tmp_path), required=False), runtime=tmp_path)
-    with pytest.raises(remote.NotRunningError, match="Start it: sudo systemctl start pi-voice$"):
+    with pytest.raises(
+        remote.NotRunningError, match="Start it: sudo systemctl start pi-voice; if it"
+    ):
         remote.show_status(box, as_json=False)
 
 
