@@ -39,8 +39,8 @@ class Mailbox(Generic[T]):
         self._capacity = capacity
         self._may_drop = may_drop
         self._items: deque[T] = deque()
-        self._arrived = asyncio.Event()
-        self._woken = False
+        self._reader: asyncio.Future[None] | None = None  # asleep until it is set
+        self._called = False  # since the reader looked last
         self._closed = False
 
     def post(self, item: T, *, wake: bool = True) -> None:
@@ -54,14 +54,14 @@ class Mailbox(Generic[T]):
             self.dropped += 1
             return
         self._items.append(item)
-        if wake and not self._woken and not self._loop.is_closed():
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._arrived.set)
+        if wake and not self._called and not self._loop.is_closed():
+            self._called = True
+            self._loop.call_soon_threadsafe(self._wake)
 
     def close(self) -> None:
         """End the iteration after what waits was read; called from the loop."""
-        self._closed = True
-        self._arrived.set()
+        self._closed = self._called = True
+        self._wake()
 
     def clear(self) -> None:
         """Forget what waits and may be dropped; called from the loop."""
@@ -71,9 +71,10 @@ class Mailbox(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[T]:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            self._woken = False
+            if not self._called:
+                self._reader = self._loop.create_future()
+                await self._reader
+            self._called = False  # before it looks: what comes after that calls again
             while self._items:
                 item = self._items.popleft()
                 if len(self._items) >= self._capacity and self._may_drop(item):
@@ -82,3 +83,7 @@ class Mailbox(Generic[T]):
                     yield item
             if self._closed:
                 return
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -19,7 +19,7 @@ from pi_voice.journal import Redacting
 
 logger = logging.getLogger(__name__)
 
-BEAT_S = 5.0  # one wake-up; a new hour of the budget and a dead part are noticed soon enough
+BEAT_S = 10.0  # one wake-up; a new hour of the budget and a dead part are noticed soon enough
 DISK_S = 0.1  # a disk that does not write must not hold the end
 LEAVE_S = 1.8  # a stop takes less than 2 s, and a goodbye to the service at most 1 s of it
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}

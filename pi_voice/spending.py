@@ -14,6 +14,7 @@ from pi_voice.core.events import BudgetChanged, Event, LinkUp, SessionFull, Used
 from pi_voice.frames import AudioFormat
 
 SOUND = (do.SendAudio, do.SendTurn, do.StreamAudio)
+BOOK_MS = 1000.0  # of sound that flows: limits are judged once a second, not at every batch
 TURN = (do.CommitTurn, do.DiscardTurn)
 OPEN = do.GateLink(muted=False)
 REST = do.Show(Pattern.IDLE)
@@ -52,9 +53,12 @@ class Spending:
         self._keep = keep
         self._now = now
         self._refusal = ""
+        self._unbooked_bytes = 0
+        self._line_is_open = False
 
     def report(self) -> dict[str, float | str]:
         """What was spent and is allowed: seconds of sound, tokens, money; 0 is no limit."""
+        self._book()
         self._ledger.refusal(self._now())
         spent, caps = self._ledger.spent, self._ledger.caps
         return {
@@ -71,37 +75,62 @@ class Spending:
 
     def __call__(self, event: Event, actions: Sequence[Action], now_s: float) -> None:
         """Take in one step of the daemon."""
-        if self._count(event, actions):
+        is_due = self._count_event(event)
+        for action in actions:
+            is_due |= self._count_action(action)
+        if is_due or self._unbooked_bytes >= self._wire.size_bytes(BOOK_MS):
             self.look()
-        # a muted box may still be answering
-        if self._ledger.session_is_full and REST in actions:
-            self._ledger.session_began()
-            self._post(SessionFull())
 
     def look(self) -> None:
         """See whether a limit is reached, or a new hour or day gives some again."""
+        self._book()
         refusal = self._ledger.refusal(self._now())
         if refusal != self._refusal:
             self._refusal = refusal
             self._post(BudgetChanged(refusal))
 
-    def _count(self, event: Event, actions: Sequence[Action]) -> bool:
+    def _count_event(self, event: Event) -> bool:
+        """True if a limit may be reached by it."""
         if isinstance(event, LinkUp):
+            self._book()
             self._ledger.session_began()
         elif isinstance(event, Used):
             self._ledger.used(event, self._now())
-        has_sent = has_turned = False
-        for action in actions:
-            if isinstance(action, SOUND):
-                seconds = self._wire.duration_ms(len(action.pcm)) / 1000
-                self._ledger.sent(seconds, self._now())
-                if isinstance(action, do.StreamAudio):
-                    self._ledger.turn_began()  # the service alone knows what is a turn
-                has_sent = True
-            elif isinstance(action, TURN) or action == OPEN:
-                self._ledger.turn_began()
-                has_turned = True
-        if has_sent or isinstance(event, Used):
-            self._keep(self._ledger.kept)
+            self._keep(self._kept)
             return True
-        return has_turned
+        return False
+
+    def _count_action(self, action: Action) -> bool:
+        """True if a limit may be reached by it, or no longer is."""
+        if isinstance(action, SOUND):
+            self._unbooked_bytes += len(action.pcm)
+            self._line_is_open = isinstance(action, do.StreamAudio)
+            return False
+        if isinstance(action, TURN) or action == OPEN:
+            self._book()
+            self._ledger.turn_began()
+            return True
+        if action == REST:
+            self._end_full_session()
+        return False
+
+    def _book(self) -> None:
+        """Enter what was sent since the last entry."""
+        if self._unbooked_bytes:
+            seconds = self._wire.duration_ms(self._unbooked_bytes) / 1000
+            self._unbooked_bytes = 0
+            self._ledger.sent(seconds, self._now())
+            if self._line_is_open:
+                self._ledger.turn_began()  # the service alone knows what is a turn
+            self._keep(self._kept)
+
+    def _kept(self) -> Mapping[str, Any]:
+        self._book()
+        return self._ledger.kept()
+
+    def _end_full_session(self) -> None:
+        """Nobody talks; a muted box may still be answering."""
+        self._book()
+        if self._ledger.session_is_full:
+            self._ledger.session_began()
+            self._post(SessionFull())

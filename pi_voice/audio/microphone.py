@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pi_voice.audio.cards import Direction
 from pi_voice.audio.portaudio import PortAudio
@@ -200,8 +200,7 @@ class PyAudioMicrophone:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
+class _Heard(NamedTuple):
     session: int
     batch: AudioBatch
 

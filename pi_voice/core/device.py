@@ -118,9 +118,10 @@ class Device:
 
     def handle(self, event: Event) -> list[Action]:
         """Decide what to do about one event; all of it is decided when this returns."""
-        decide = self._handlers.get(type(event))
+        decide, turn = self._handlers.get(type(event)), self.turn
         decided = list(decide(event)) if decide else []
-        decided.extend(self._settle())
+        if self.turn is not turn or not isinstance(event, ev.MicHeard):
+            decided.extend(self._settle())  # sound alone changes nothing that it looks at
         return decided
 
     def _on_started(self, event: ev.Started) -> Iterator[Action]:
