@@ -52,6 +52,19 @@ async def test_a_close_without_a_code_is_1005() -> None:
         assert (await end(url)).code == 1005
 
 
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 3_000, 65_535, 65_536, 1_000_000])
+async def test_a_text_of_any_length_arrives_whole(size: int) -> None:
+    arrived: asyncio.Future[str | bytes] = asyncio.get_running_loop().create_future()
+
+    async def handler(there: ServerConnection) -> None:
+        arrived.set_result(await there.recv())
+
+    text = "".join(chr(ord("a") + at % 26) for at in range(size))
+    async with service(handler, max_size=None) as url, connected(url) as socket:
+        socket.send(text.encode())
+        assert await arrived == text
+
+
 async def test_a_connection_that_just_dies_has_no_code() -> None:
     async def handler(there: ServerConnection) -> None:
         linger = struct.pack("ii", 1, 0)  # closing then sends a reset

@@ -284,6 +284,18 @@ def test_the_gate_is_open_only_in_a_turn_and_sound_goes_only_through_it(
         assert closed or step.after in USER
 
 
+@each_device
+@given(scenes=HISTORIES)
+@MANY
+def test_no_event_leaves_anything_for_the_next_one_to_decide(
+    device: Callable[[], Device], scenes: list[Scene]
+) -> None:
+    made = started(device)
+    for event in clocked(scenes):
+        made.handle(event)
+        assert made.handle(ev.TimerFired("of nobody")) == []
+
+
 @pytest.mark.parametrize("device", WITH_TAPS.values(), ids=WITH_TAPS)
 @given(scenes=HISTORIES)
 @MANY

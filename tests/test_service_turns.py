@@ -429,6 +429,18 @@ def test_sound_leaves_only_through_an_open_gate_and_only_into_a_session(
 @each_box
 @given(history=HISTORIES)
 @MANY
+def test_no_event_leaves_anything_for_the_next_one_to_decide(
+    box: Callable[[], Device], history: list[Event]
+) -> None:
+    made = box()
+    for event in (ev.Started(muted=False), *history):
+        made.handle(event)
+        assert made.handle(ev.TimerFired("of nobody")) == []
+
+
+@each_box
+@given(history=HISTORIES)
+@MANY
 def test_a_reply_that_was_cut_is_never_played_again(
     box: Callable[[], Device], history: list[Event]
 ) -> None:

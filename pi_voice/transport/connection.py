@@ -12,7 +12,11 @@ from struct import Struct
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import CloseCode
 from websockets.protocol import State
-from websockets.utils import apply_mask
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # built without a compiler
+    from websockets.utils import apply_mask
 
 MAX_MESSAGE_BYTES = 16 * 2**20  # a retrieved item carries its whole audio: 16 s fill 1 MiB
 USER_TIMEOUT_MS = 15_000  # for the rare moments when our own watch is not looking
