@@ -23,7 +23,7 @@ def test_what_was_made_follows_what_was_taken_and_counts_as_taken() -> None:
     feed = fed(1000)
     first = feed.take(100)
     feed.make(1.0)
-    made = feed.take_made(200) or b""
+    made = feed.take_made(200, 1) or b""
     rest = feed.take(700)
     whole = [*first, *np.frombuffer(made, "<i2"), *rest]
     assert whole == list(range(1, 1001))
@@ -34,13 +34,13 @@ def test_the_end_of_what_was_made_is_left_for_whoever_sees_the_end() -> None:
     feed = fed(1000)
     feed.take(100)
     feed.make(1.0)
-    assert feed.take_made(899)
-    assert feed.take_made(1) is None
+    assert feed.take_made(899, 1)
+    assert feed.take_made(1, 1) is None
     assert len(feed.take(10)) == 1
 
 
 def test_nothing_is_made_unless_somebody_asks() -> None:
-    assert fed(1000).take_made(10) is None
+    assert fed(1000).take_made(10, 1) is None
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.5])
@@ -48,7 +48,7 @@ def test_what_is_made_is_as_loud_as_it_shall_be(gain: float) -> None:
     feed = fed(1000)
     feed.take(1)
     feed.make(gain)
-    made = np.frombuffer(feed.take_made(100) or b"", "<i2")
+    made = np.frombuffer(feed.take_made(100, 1) or b"", "<i2")
     assert np.array_equal(made, np.rint(np.arange(2, 102) * gain))
 
 

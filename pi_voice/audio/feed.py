@@ -10,7 +10,7 @@ from pi_voice.audio.resample import Resampler, Samples, Signal, from_pcm, to_pcm
 from pi_voice.frames import SAMPLE_BYTES, AudioFormat
 
 # Made at once: the first call of numpy after a rest costs 100 µs, however little it has to do.
-AHEAD_MS = 200.0
+AHEAD_MS = 400.0
 
 
 class Feed:
@@ -80,10 +80,10 @@ class Feed:
         """Get ready what is in hand, this loud."""
         self._made = to_pcm(self._in_hand if gain == 1.0 else self._in_hand * np.float32(gain))
 
-    def take_made(self, samples: int) -> bytes | None:
-        """So many samples of what was made, unless nothing of it would be left."""
+    def take_made(self, samples: int, rest: int) -> bytes | None:
+        """So many samples of what was made, unless less than `rest` of it would be left."""
         end = self._made_taken + samples * SAMPLE_BYTES
-        if end >= len(self._made):
+        if end + rest * SAMPLE_BYTES > len(self._made):
             return None
         pcm = self._made[self._made_taken : end]
         self._made_taken = end

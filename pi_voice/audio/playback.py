@@ -156,9 +156,9 @@ class Playback:
         if not self._items or self._sounds or len(self._cut) or self._gain != self.volume:
             return None
         item = self._items[0]
-        if not item.playing or item.to_fade_in or self._runs_dry(item, samples):
+        if not item.playing or item.to_fade_in:
             return None
-        return item.take_made(samples)
+        return item.take_made(samples, self._fade_samples)  # for the fade where it runs dry
 
     def _make(self, samples: int, now_s: float, first_s: float) -> bytes:
         block = np.zeros(samples, np.float32)

@@ -301,14 +301,13 @@ class PyAudioSpeaker:
         self.gaps += call.gap
         if not self._commands and playback.is_idle:
             return b""  # between replies, 50 times a second
+        self._used_s = call.now_s
         while self._commands:
             self._commands.popleft()(playback)
         delay_ms = (call.at_s - call.now_s) * 1000
         pcm = playback.pull(call.samples, now_s=call.now_s, delay_ms=delay_ms)
         for report in playback.reports():
             self._mailbox.post(report)
-        if not playback.is_idle:
-            self._used_s = call.now_s
         return _spread(pcm, stream.format.channels)
 
 
