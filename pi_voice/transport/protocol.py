@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pi_voice.transport import neutral, server_events
+from pi_voice.transport import neutral_events, server_events
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
 from pi_voice.transport.dialog import Dialog, Effect, Options
@@ -194,7 +194,7 @@ class RealtimeProtocol:
         server_events.hear(dialog, sound)
         if dialog.wants("event") and not dialog.is_cut(sound.response_id, sound.item_id):
             event = {**(decode(message) or {}), "type": AUDIO_DELTA}
-            for said in neutral.decode(event):
+            for said in neutral_events.decode(event):
                 dialog.emit_sound("event", said, (sound.response_id, sound.item_id))
 
     def _happened(self, kind: str, event: Json) -> None:
@@ -211,7 +211,7 @@ class RealtimeProtocol:
         elif kind == "response.created":
             self.fault = None
         if dialog.wants("event"):
-            for said in neutral.decode(event):
+            for said in neutral_events.decode(event):
                 dialog.emit("event", said)
 
     def _refused(self, event: Json) -> None:
@@ -222,7 +222,7 @@ class RealtimeProtocol:
             self.fault = fault
         self.dialog.emit("error", fault)
         if self.dialog.wants("event"):
-            for said in neutral.decode(event):
+            for said in neutral_events.decode(event):
                 self.dialog.emit("event", said)
 
     def _garbled(self) -> None:
