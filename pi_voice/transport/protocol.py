@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pi_voice.transport import neutral_events, server_events
+from pi_voice.transport import neutral_events, reply_events, server_events
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
 from pi_voice.transport.dialog import Dialog, Effect, Options
@@ -191,7 +191,7 @@ class RealtimeProtocol:
             return
         if dialog.wants(AUDIO_DELTA):
             dialog.emit(AUDIO_DELTA, {**(decode(message) or {}), "type": AUDIO_DELTA})
-        server_events.hear(dialog, sound)
+        reply_events.hear(dialog, sound)
         if dialog.wants("event") and not dialog.is_cut(sound.response_id, sound.item_id):
             event = {**(decode(message) or {}), "type": AUDIO_DELTA}
             for said in neutral_events.decode(event):
