@@ -83,7 +83,9 @@ ONLY_IN = {
     "lgpio": ("hardware.",),
     "websockets": ("transport.", "sim."),
 }
-SANS_IO = re.compile(r"transport\.(protocol|session|responses|history|neutral)")
+SANS_IO = re.compile(
+    r"transport\.(protocol|session|responses|history|neutral|dialog|effects|cut_replies|\w+_events)"
+)
 
 
 def imports(source: str, module: str = "x") -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import Any
 from pi_voice.transport import neutral_events, reply_events, server_events
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
-from pi_voice.transport.dialog import Dialog, Effect, Options
+from pi_voice.transport.dialog import Dialog, Options
+from pi_voice.transport.effects import Effect
 from pi_voice.transport.history import CONTINUES
 from pi_voice.transport.messages import AudioMark, Response, TurnDone
 from pi_voice.transport.wire import AUDIO_DELTA, BETA_NAMES, decode, decode_audio, event_type
