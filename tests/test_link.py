@@ -356,6 +356,28 @@ async def test_sound_that_a_slow_network_loses_is_told_once(network: Network) ->
         assert here.session.turns[0].pcm == SPEECH
 
 
+@pytest.mark.parametrize("how", ["discarded", "muted", "forgotten"])
+async def test_sound_that_was_taken_back_while_it_waited_is_no_loss(
+    network: Network, how: str
+) -> None:
+    async with connected() as here:
+        network.window_bytes = 16_384
+        network.stall()
+        here.speak()
+        if how == "discarded":
+            here.link.discard_turn()
+        elif how == "muted":
+            here.link.gate(muted=True)
+            here.link.gate(muted=False)
+        else:
+            here.link.forget_sound()
+        assert here.link._transport.dropped_ms > 0
+        network.heal()
+        await here.ask()
+        assert here.all(AudioDropped) == []
+        assert here.session.turns[0].pcm == SPEECH
+
+
 # -- tools
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +22,7 @@ from pi_voice.transport.keeper import Keeper
 from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.transport.nonsense import Nonsense
-from pi_voice.transport.outgoing import Outgoing, Step
+from pi_voice.transport.outgoing import GATE, Outgoing, Step
 from pi_voice.transport.unread import REPLY_EVENTS, Unread
 
 __all__ = ["LinkSettings", "ServiceLink"]
@@ -48,7 +49,7 @@ class ServiceLink:
             self._transport,
             pace,
             self._unread,
-            begin=lambda: self._downlink.open(),
+            begin=self._begin_session,
             forget=self._forget_session,
         )
         self._outgoing = Outgoing(self._perform, self._transport.drain)
@@ -65,7 +66,8 @@ class ServiceLink:
             Hearing(self._transport, self._downlink, forget=forget, post=post)
         self._nonsense = Nonsense(self._transport, self._keeper.abandon)
         self._task: asyncio.Task[None] | None = None
-        self._muted = self._drop_told = False
+        self._muted = False
+        self._lost_ms = inf  # sound that did not arrive before this turn, or the device knows
         self._transport.on("error", self._on_error)
 
     async def __aenter__(self) -> Self:
@@ -97,13 +99,17 @@ class ServiceLink:
     # -- what the device asks for
 
     def send_audio(self, pcm: bytes) -> None:
-        if self._keeper.online and not self._muted:
+        if not self._keeper.online or self._muted:
+            return
+        if self._outgoing.waiting:
             self._outgoing.put(pcm)
+        else:
+            self._append(pcm)
 
     def send_turn(self, pcm: bytes) -> None:
         self.wake_up()
         if self._keeper.online and not self._muted:
-            self._drop_told = False
+            self._begin_turn()
             size = self._format.size_bytes(PIECE_MS)
             self._outgoing.put_slowly(pcm[at : at + size] for at in range(0, len(pcm), size))
 
@@ -130,6 +136,7 @@ class ServiceLink:
     def forget_sound(self) -> None:
         self._outgoing.forget_sound()
         self._transport.forget_audio()
+        self._begin_turn()
 
     def truncate_reply(self, item_id: str, heard_ms: float) -> None:
         if self._keeper.online:
@@ -163,25 +170,32 @@ class ServiceLink:
             logger.warning("there is no session, so what should be said is not")
 
     def _perform(self, what: bytes | Step) -> None:
-        if what in (Step.MUTE, Step.UNMUTE):
-            self._transport.mute(what is Step.MUTE)
-        elif isinstance(what, bytes):
+        if isinstance(what, bytes):
             self._append(what)
-        elif what is Step.CLEAR:
-            self._drop_told = False
-            if self._transport.appended_ms:
-                self._transport.send_event({"type": "input_audio_buffer.clear"})
-        else:
-            self._drop_told = False
+            return
+        if what in GATE:
+            self._transport.mute(what is Step.MUTE)
+        elif what is Step.COMMIT:
             self._transport.send_audio(b"", commit=True)
             self._downlink.ask()
+        elif self._transport.appended_ms:
+            self._transport.send_event({"type": "input_audio_buffer.clear"})
+        self._begin_turn()
 
     def _append(self, pcm: bytes) -> None:
-        before_ms = self._transport.dropped_ms
-        self._transport.send_audio(self._coder.encode(pcm) if self._coder else pcm)
-        if self._transport.dropped_ms > before_ms and not self._drop_told:
-            self._drop_told = True
+        coder = self._coder
+        self._transport.send_audio(pcm if coder is None else coder.encode(pcm))
+        if self._transport.dropped_ms > self._lost_ms:
+            self._lost_ms = inf
             self._unread.put(AudioDropped())
+
+    def _begin_turn(self) -> None:
+        """What was lost or cleared until now is not missing in what comes."""
+        self._lost_ms = self._transport.dropped_ms
+
+    def _begin_session(self) -> None:
+        self._begin_turn()
+        self._downlink.open()
 
     def _on_error(self, fault: TransportError) -> None:
         if not self._keeper.online:
@@ -195,7 +209,6 @@ class ServiceLink:
         self._unread.take_back(REPLY_EVENTS)
 
     def _forget_session(self) -> None:
-        self._drop_told = False
         self._downlink.reset()
         self._deadlines.forget()
         self._outgoing.clear()
