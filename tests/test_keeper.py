@@ -21,6 +21,7 @@ from pi_voice.sim.parrot import Call
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.transport.link import LinkSettings, ServiceLink
 from tests.link_room import SPEECH, connected, now_s, room, settle
+from tests.scripted import lose_a_handshake
 from tests.stage import tone
 from tests.until import until
 
@@ -135,6 +136,21 @@ async def test_a_network_that_comes_back_during_an_attempt_ends_the_wait_after_i
         network.heal()
         begin_s = now_s()
         await here.tells(LinkUp)
+        assert now_s() - begin_s < 1
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_network_that_comes_back_ends_an_attempt_over_the_one_that_is_gone(
+    network: Network, is_first: bool
+) -> None:
+    async with room() as here:
+        if not is_first:
+            await here.tells(LinkUp)
+            here.service.cut()
+        await lose_a_handshake(network)
+        begin_s = now_s()
+        here.link.link_up()
+        await here.tells(LinkUp, nth=1 if is_first else 2)
         assert now_s() - begin_s < 1
 
 

@@ -14,6 +14,7 @@ from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.messages import ConnectionLost
 from pi_voice.transport.trouble import Trouble
 from pi_voice.transport.unread import SESSION_EVENTS, Unread
+from pi_voice.transport.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Keeper:
         self._begin = begin
         self._forget = forget
         self._acknowledged = self._connected = False
-        self._hurry = asyncio.Event()
+        self._waiting = Waiting(pace.link_up)
         self._awake = asyncio.Event()
         self._awake.set()
         self._end: asyncio.Future[Trouble | None] | None = None
@@ -81,12 +82,11 @@ class Keeper:
             )
             level = logging.DEBUG if trouble == told else logging.WARNING
             logger.log(level, "%s; the next attempt is in %.0f s", trouble.reason, delay_s)
-            await self._pause(delay_s)
+            await self._waiting.pause(delay_s)
 
     def link_up(self) -> None:
-        """The network or the clock changed: do not wait out a pause, trust no old connection."""
-        if not self.online:
-            self._hurry.set()
+        """The network or the clock changed: begin again what waits, trust no old connection."""
+        self._waiting.network_is_back()
         self._transport.retry_now()
 
     def hang_up(self) -> None:
@@ -99,7 +99,7 @@ class Keeper:
         self.trouble = None
         self._unread.take_back(SESSION_EVENTS)
         self._end_session(None)
-        self._hurry.set()
+        self._waiting.end_pause()
 
     def wake_up(self) -> None:
         """Connect at once if we hung up; else nothing happens."""
@@ -114,7 +114,6 @@ class Keeper:
         """Connect, and return when nobody reconnects any more; None if we hung up."""
         self._end = asyncio.get_running_loop().create_future()
         self._connected = False
-        self._hurry.clear()  # news from now on count, also if this attempt fails all the same
         try:
             await self._transport.connect(initial_session_config=config, continues=True)
         except TransportError as error:
@@ -122,22 +121,6 @@ class Keeper:
                 return Trouble.of(str(error), error)
         self._connected = True
         return await self._end
-
-    async def _pause(self, delay_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + delay_s
-        while True:
-            try:
-                async with asyncio.timeout_at(until_s):
-                    await self._hurry.wait()
-            except TimeoutError:
-                return
-            self._hurry.clear()
-            if not self._awake.is_set():
-                return
-            settle_s = self._pace.link_up(loop.time())
-            if settle_s is not None:
-                until_s = min(until_s, loop.time() + settle_s)
 
     # -- what the transport tells
 

@@ -146,7 +146,7 @@ class ServiceLink:
         self._transport.playback.played_until(*part_of(item_id), played_ms)
 
     def link_up(self) -> None:
-        """The network or the clock changed: do not wait out a pause, trust no old connection."""
+        """The network or the clock changed: begin again what waits, trust no old connection."""
         self._keeper.link_up()
 
     def hang_up(self) -> None:

@@ -22,6 +22,7 @@ from pi_voice.transport.messages import ConnectionLost
 from pi_voice.transport.performer import Performer
 from pi_voice.transport.protocol import RealtimeProtocol
 from pi_voice.transport.renewal import Successor
+from pi_voice.transport.waiting import Waiting
 from pi_voice.transport.websocket import Dialer, Socket
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Supervisor:
         self._life: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
-        self._hurry = asyncio.Event()
+        self._waiting = Waiting(reconnect.link_up if reconnect else lambda _: 0.0)
         self._successor = Successor(lambda: protocol.idle)
         self._dropped_ms = 0.0
 
@@ -146,9 +147,9 @@ class Supervisor:
             await self._performer.socket.drain()
 
     def retry_now(self) -> None:
-        """The network changed: do not wait out a pause, and do not trust what seems to live."""
+        """The network changed: begin again what waits, and do not trust what seems to live."""
         if self._performer.socket is None:
-            self._hurry.set()
+            self._waiting.network_is_back()
         self.probe()
 
     def probe(self) -> None:
@@ -165,7 +166,7 @@ class Supervisor:
             delay_s = self._after(loss)
             if delay_s is None:
                 return
-            await self._pause(delay_s)
+            await self._waiting.pause(delay_s)
             loss = await self._session(plan, ready)
 
     async def _session(self, plan: Plan, ready: asyncio.Future[None]) -> Loss:
@@ -173,7 +174,7 @@ class Supervisor:
         try:
             socket = self._successor.take()
             if socket is None:
-                socket = await self._open(plan, ready)
+                socket = await self._waiting.attempt(partial(self._open, plan, ready))
         except Exception as error:  # noqa: BLE001 - it must not end what shall go on for ever
             return losses.refused(error)
         self._performer.socket = socket
@@ -187,7 +188,6 @@ class Supervisor:
                 self._say_goodbye(socket)
 
     async def _open(self, plan: Plan, ready: asyncio.Future[None]) -> Socket:
-        self._hurry.clear()  # news from now on count, also if this attempt fails all the same
         key = None if plan.key is None else await resolve_key(plan.key)
         headers = auth_headers(key, plan.headers)
         if not ready.done():
@@ -286,22 +286,6 @@ class Supervisor:
         told = ConnectionLost(loss.reason, loss.kind.value, delay_s, loss.fault)
         self._protocol.dialog.emit("connection_lost", told)
         self._performer.perform()
-
-    async def _pause(self, delay_s: float) -> None:
-        """Wait before the next attempt, shorter if the network comes back meanwhile."""
-        assert self._reconnect is not None
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + delay_s
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline_s):
-                    await self._hurry.wait()
-            except TimeoutError:
-                return
-            self._hurry.clear()
-            settle_s = self._reconnect.link_up(loop.time())
-            if settle_s is not None:
-                deadline_s = min(deadline_s, loop.time() + settle_s)
 
     def _say_goodbye(self, socket: Socket) -> None:
         async def goodbye() -> None:
