@@ -218,6 +218,54 @@ async def test_truncation_tells_the_service_what_was_heard() -> None:
         assert here.session.truncations[0].audio_end_ms == 740
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_a_reply_that_is_taken_back_unread_was_not_heard(is_read: bool) -> None:
+    async with EmbeddedService() as service:
+        async with ServiceLink(LinkSettings(service.url)) as link:
+            events = link.events()
+            assert isinstance(await anext(events), LinkUp)
+            link.send_audio(SPEECH)
+            link.commit_turn()
+            session = service.sessions[0]
+            await until(lambda: [turn.status for turn in session.turns] == ["completed"])
+            await settle()
+            while is_read and not isinstance(await anext(events), ReplyAudio):
+                pass  # what comes before the sound
+            link.cancel_reply()
+            await settle()
+            truncated = [truncation.audio_end_ms for truncation in session.truncations]
+            assert truncated == ([] if is_read else [0])  # what was read, the speaker tells
+
+
+async def test_what_waits_in_the_speaker_is_truncated_at_its_beginning() -> None:
+    async with connected() as here:
+        await here.ask()
+        sound = await here.tells(ReplyAudio)
+        await here.tells(ReplyEnded)
+        here.link.cancel_reply()
+        here.link.truncate_reply(sound.item_id, 0.0)
+        await settle()
+        assert [truncation.audio_end_ms for truncation in here.session.truncations] == [0]
+
+
+async def test_a_reply_that_nobody_heard_is_not_told_to_the_next_session() -> None:
+    async with EmbeddedService() as service:
+        async with ServiceLink(LinkSettings(service.url)) as link:
+            assert isinstance(await anext(link.events()), LinkUp)
+            link.send_audio(SPEECH)
+            link.commit_turn()
+            await until(
+                lambda: [turn.status for turn in service.sessions[0].turns] == ["completed"]
+            )
+            await settle()
+            link.cancel_reply()
+            service.cut()
+            await until(lambda: len(service.sessions) == 2)
+            await settle()
+            items = [event["item"] for event in service.sessions[1].received if "item" in event]
+            assert [item["role"] for item in items] == ["user", "system"]
+
+
 async def test_a_reply_that_was_heard_to_its_end_is_not_truncated() -> None:
     async with connected() as here:
         await here.ask()

@@ -50,6 +50,16 @@ async def test_what_is_taken_back_is_never_read_and_the_rest_is() -> None:
     ]
 
 
+async def test_items_are_named_of_which_nothing_was_read() -> None:
+    unread = Unread()
+    for item_id in ("a", "b", "a", "b", "c", "c"):
+        unread.put(ReplyAudio("r", item_id, b"ab"))
+    unread.put(ReplyEnded("r", "completed"))
+    assert await anext(aiter(unread)) == ReplyAudio("r", "a", b"ab")
+    assert unread.take_back(REPLY_EVENTS) == ["b", "c"]
+    assert unread.take_back(REPLY_EVENTS) == []
+
+
 async def test_a_session_is_taken_back_with_its_replies() -> None:
     unread = full()
     unread.take_back(SESSION_EVENTS)

@@ -205,8 +205,10 @@ class ServiceLink:
         self._nonsense.error(fault)
 
     def _forget_replies(self) -> None:
+        """Nothing that was told of replies holds any more; the speaker tells what it has heard."""
         self._deadlines.forget()
-        self._unread.take_back(REPLY_EVENTS)
+        for item_id in self._unread.take_back(REPLY_EVENTS):
+            self.truncate_reply(item_id, 0.0)
 
     def _forget_session(self) -> None:
         self._downlink.reset()

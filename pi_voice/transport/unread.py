@@ -18,6 +18,7 @@ from pi_voice.core.events import (
 
 REPLY_EVENTS = (ReplyStarted, ReplyAudio, ReplyAudioEnded, ReplyEnded)
 SESSION_EVENTS = (LinkUp, LinkDown, *REPLY_EVENTS)
+REMEMBERED = 16  # items that were read in part; a reply has one or two
 
 
 class Unread:
@@ -26,15 +27,23 @@ class Unread:
     def __init__(self) -> None:
         self._events: deque[LinkEvent] = deque()
         self._arrived = asyncio.Event()
+        self._begun: deque[str] = deque(maxlen=REMEMBERED)
         self._writer: asyncio.Task[None] | None = None
 
     def put(self, event: LinkEvent) -> None:
         self._events.append(event)
         self._arrived.set()
 
-    def take_back(self, kinds: tuple[type[LinkEvent], ...]) -> None:
-        """Unsay what was not read."""
+    def take_back(self, kinds: tuple[type[LinkEvent], ...]) -> list[str]:
+        """Unsay what was not read.
+
+        Returns:
+            The items of replies of which no sound was read at all, so that none can be heard.
+        """
+        taken = [event for event in self._events if isinstance(event, kinds)]
         self._events = deque(event for event in self._events if not isinstance(event, kinds))
+        items = dict.fromkeys(event.item_id for event in taken if isinstance(event, ReplyAudio))
+        return [item_id for item_id in items if item_id not in self._begun]
 
     def end(self, writer: asyncio.Task[None]) -> None:
         """Nothing more comes, because this task ended; its fault comes last."""
@@ -44,7 +53,10 @@ class Unread:
     async def __aiter__(self) -> AsyncIterator[LinkEvent]:
         while True:
             while self._events:
-                yield self._events.popleft()
+                event = self._events.popleft()
+                if isinstance(event, ReplyAudio) and event.item_id not in self._begun:
+                    self._begun.append(event.item_id)
+                yield event
             if self._writer is not None:
                 self._writer.result()
                 return
