@@ -65,6 +65,7 @@ ALLOWED = {
     "simulate": {"*"},
     "simulate_checks": {"*"},
     "simulate_faults": {"*"},
+    "simulate_habits": {"*"},
     "simulate_person": {"*"},
     "simulate_record": {"*"},
     "demo_view": {"*"},
