@@ -273,6 +273,33 @@ def test_that_the_conversation_goes_on_is_no_part_of_it() -> None:
     assert [item.item_id for item in here.dialog.history] == ["u1"]
 
 
+def test_a_service_that_tells_of_its_conversation_instead_of_the_session_has_a_session() -> None:
+    here = Room()
+    here.dialog.session.begin({"tracing": "auto"}, model="m", attached=False)
+    here.protocol.connecting()
+    here.protocol.opened()
+    here.forget()
+    here.says("conversation.created", conversation={"id": "conv_1"})
+    here.says("session.updated", session={"instructions": "Be kind."})
+    assert here.all("session_ready") == ["conv_1"]
+    assert here.all("event")[0] == {
+        "kind": "session.created",
+        "session": {"id": "conv_1", "config": {}},
+    }
+    assert [payload["session"] for payload in here.all("session.created")] == [{"id": "conv_1"}]
+    assert len(here.all("conversation.created")) == 1
+    assert [event["session"]["tracing"] for event in here.sent] == ["auto"]
+
+
+@pytest.mark.parametrize("conversation", [{"id": "conv_1"}, {}, None])
+def test_a_conversation_of_a_session_that_is_known_is_no_other_session(conversation: Any) -> None:
+    here = Room().connect()
+    here.says("conversation.created", conversation=conversation)
+    assert here.dialog.session.id == "s1"
+    assert here.kinds() == []
+    assert [name for name, _ in here.told] == ["*", "conversation.created"]
+
+
 def test_tracing_is_sent_only_when_given_and_by_itself() -> None:
     here = Room()
     here.dialog.session.begin({"tracing": "auto"}, model="m", attached=False)

@@ -214,6 +214,8 @@ class RealtimeProtocol:
         if dialog.wants("event"):
             for said in neutral_events.decode(event):
                 dialog.emit("event", said)
+        if kind == "conversation.created" and dialog.session.id is None:
+            self._happened("session.created", server_events.session_of(event))
 
     def _refused(self, event: Json) -> None:
         fault = server_events.refuse(self.dialog, event)

@@ -20,6 +20,12 @@ Json = dict[str, Any]
 COMMIT_EMPTY = "input_audio_buffer_commit_empty"
 
 
+def session_of(event: Json) -> Json:
+    """The `session.created` of a service that tells `conversation.created` instead, as xAI does."""
+    conversation_id = mapping(event.get("conversation")).get("id")
+    return {"type": "session.created", "session": {"id": conversation_id}}
+
+
 def refuse(dialog: Dialog, event: Json) -> TransportError | None:
     """An `error` of the service; None if it is harmless and was dealt with."""
     error = mapping(event.get("error"))
