@@ -108,7 +108,7 @@ async def test_an_interrupt_and_a_text_reach_the_box(tmp_path: Path) -> None:
         interrupted = await pi_voice(tmp_path, "interrupt")
         asked = await pi_voice(tmp_path, "say", "the", "cake is done")
     assert interrupted == Said(0, "interrupted: the box is silent.\n", "")
-    assert asked == Said(0, "the box was asked to say it.\n", "")
+    assert asked == Said(0, "the box says it.\n", "")
     assert box.said == ["the cake is done"]
 
 
