@@ -273,6 +273,7 @@ async def test_waking_up_connects_at_once_with_what_was_said() -> None:
         here.link.wake_up()
         await here.tells(LinkUp, nth=2)
         assert now_s() - begin_s < 0.1
+        await until(lambda: len(here.received("conversation.item.create")) == 3)
         items = [event["item"] for event in here.received("conversation.item.create")]
         assert [item["role"] for item in items] == ["user", "assistant", "system"]
 

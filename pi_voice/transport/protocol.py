@@ -103,7 +103,7 @@ class RealtimeProtocol:
         self._become(TransportStatus.CONNECTING)
 
     def opened(self) -> None:
-        """The socket is open: say what the session shall be, and what was said before."""
+        """The socket is open: say what the session shall be."""
         self.fault = None
         self._ready = False
         if self.status is TransportStatus.CONNECTING:
@@ -111,15 +111,15 @@ class RealtimeProtocol:
         self.dialog.heard.shape = self.dialog.session.output_shape
         self.dialog.uplink.shape = self.dialog.session.input_shape
         self.dialog.send(self.dialog.session.opening())
-        said = self.dialog.history.replay()
-        for event in [*said, CONTINUES] if said else []:
-            self.dialog.send(event)
 
     def ready(self) -> None:
-        """The session counts as acknowledged."""
+        """The session counts as acknowledged: tell it what was said before."""
         if self._ready:
             return
         self._ready = True
+        said = self.dialog.history.replay()
+        for event in [*said, CONTINUES] if said else []:
+            self.dialog.send(event)
         self._become(TransportStatus.CONNECTED)
         self.dialog.emit(SESSION_READY, self.dialog.session.id)
 
