@@ -102,6 +102,24 @@ def test_an_unknown_verb_gives_the_usage(capsys: pytest.CaptureFixture[str]) -> 
     assert "usage: pi-voice" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "usage", "unknown"),
+    [
+        (("status", "--jsn"), "usage: pi-voice status ", "--jsn"),
+        (("demo", "--loud", "now"), "usage: pi-voice demo ", "--loud now"),
+        (("--loud", "status"), "usage: pi-voice [-h]", "--loud"),
+    ],
+)
+def test_an_unknown_option_gives_the_usage_of_its_verb(
+    words: tuple[str, ...], usage: str, unknown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*words)
+    told = capsys.readouterr().err
+    assert (ended.value.code, told[: len(usage)]) == (2, usage)
+    assert told.endswith(f"error: unrecognized arguments: {unknown}\n")
+
+
 def test_what_is_in_effect_is_shown_without_secrets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
