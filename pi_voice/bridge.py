@@ -60,7 +60,7 @@ class Mailbox(Generic[T]):
 
     def close(self) -> None:
         """End the iteration after what waits was read; called from the loop."""
-        self._closed = self._called = True
+        self._closed = True
         self._wake()
 
     def clear(self) -> None:
@@ -71,7 +71,7 @@ class Mailbox(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[T]:
         while True:
-            if not self._called:
+            if not self._called and not self._closed:
                 self._reader = self._loop.create_future()
                 await self._reader
             self._called = False  # before it looks: what comes after that calls again

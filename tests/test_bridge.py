@@ -119,3 +119,13 @@ async def test_what_need_not_wake_the_reader_waits_for_what_does() -> None:
     mailbox.close()
     await reading
     assert received == ["quiet", "loud"]
+
+
+async def test_whoever_reads_a_closed_mailbox_again_finds_only_what_came_since() -> None:
+    mailbox: Mailbox[str] = Mailbox(asyncio.get_running_loop())
+    mailbox.post("early")
+    mailbox.close()
+    assert [item async for item in mailbox] == ["early"]
+    assert [item async for item in mailbox] == []
+    mailbox.post("late")
+    assert [item async for item in mailbox] == ["late"]
