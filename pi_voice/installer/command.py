@@ -272,7 +272,7 @@ def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None
     say = sys.stdout.write
     say(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
     if started and (reason := deafness(machine, now.version)):
-        say(f"It cannot hear yet: {reason}\nWhat else is wrong: sudo pi-voice doctor\n")
+        say(f"It cannot hear yet: {reason}\nWhat helps: sudo pi-voice doctor\n")
     if not started:
         say(f"{START}\n" if machine.is_booted else "It starts with the box.\n")
     if _repeats(machine):
