@@ -556,7 +556,6 @@ def test_a_person_is_asked_where_there_is_one(
     debian: FakeDebian,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     asked: bool,
 ) -> None:
@@ -573,8 +572,22 @@ def test_a_person_is_asked_where_there_is_one(
     for _ in range(2):  # the second time there is a configuration
         run(debian, *words)
     assert len(questions) == asked
-    would = "You would be asked what this box is, and for its key.\n"
-    assert (would in capsys.readouterr().out) is ("--dry-run" in words)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [((), "what this box is, and for its key"), (("--profile", "kiosk"), "for its key")],
+)
+def test_a_dry_run_tells_a_person_what_would_be_asked(
+    debian: FakeDebian,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    asked: str,
+) -> None:
+    monkeypatch.setattr(wishes, "somebody_is_there", lambda: True)
+    assert run(debian, "--dry-run", *words) == 0
+    assert capsys.readouterr().out.startswith(f"You would be asked {asked}.\nThis would be done")
 
 
 @pytest.mark.parametrize(
