@@ -28,6 +28,7 @@ def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDebian:
     """A machine, and a checkout of the program beside it, small enough to copy often."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what failed leaves its log there
     checkout = tmp_path / "checkout"
     for part in release.PARTS:
         if (ROOT / part).is_file():
