@@ -156,7 +156,7 @@ fill_venv() {
 sys.exit(not all(map(find_spec, sys.argv[1:])))' $modules; then
         return 0
     fi
-    say 'Installing Python packages into .venv'
+    say 'Installing Python packages into .venv (this may take minutes)'
     rm -f "$venv"/.made-for-*
     (cd "$root" && quietly "$venv/bin/python" -m pip install --no-input \
         --disable-pip-version-check -e "$wanted") || failed 'pip could not install the packages'

@@ -18,6 +18,7 @@ from benchmarks import (
     device_memory,
     device_profile,
     device_start,
+    device_wire,
     growth,
     link_stall,
     onsets,
@@ -38,6 +39,7 @@ are measured again, and take the place of what the JSON file has of them; withou
 """
 PARTS: Mapping[str, ModuleType] = {
     "device": device_cost,
+    "wire": device_wire,
     "memory": device_memory,
     "waits": device_latency,
     "alsa": device_alsa,

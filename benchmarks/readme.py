@@ -10,12 +10,21 @@ from collections.abc import Iterator, Mapping
 from benchmarks.conditions import Conditions
 from benchmarks.figures import Figure, Of
 from benchmarks.processes import ROOT
-from benchmarks.report import WORDS, number
+from benchmarks.report import WORDS, number, peer
 from benchmarks.results import Result
 
 README = ROOT / "README.md"
 PICTURE = ROOT / "benchmarks" / "latency.svg"
 SECTION = re.compile(r"(<!-- performance -->\n).*?(\n<!-- end -->)", re.DOTALL)
+HOW = """\
+CPU is user and system time of one process. A box, the floor and the peers have the same simulated
+card in theirs; wyoming-satellite has its microphone and speaker in others, which do not count, and
+a protocol without base64. The floor and the peers send every 20 ms, the box as each row says.
+For a ratio both stay up and work in turn, half a second each: it is the median of a slice over the
+floor's slices before and after it, and in brackets where that lies in 95 of 100 cases; a peer in
+such a row is shown by its own ratio. Where a row says nothing else, its median is shown.
+*Duplex, hands-free* sends everything while the box talks, which a conversation does not: there, who
+talks over a reply ends it. *Duplex, open line* is the mode of `activation = "server"`."""
 HEAD = "| figure | ours | floor | ratio | best peer | goal | |\n|---|---|---|---|---|---|---|"
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 UNITS = {"s per minute": "s/min", "MB per minute": "MB/min", "per s": "/s"}
@@ -53,7 +62,9 @@ def chapter(results: Mapping[str, Result]) -> Iterator[str]:
     marks = {run: str(number).translate(RAISED) for number, run in enumerate(others, 1)}
     yield f"Measured by `benchmarks/run`: {most}."
     yield ""
-    yield f"![Latency and CPU by part]({PICTURE.relative_to(ROOT)})"
+    yield f"![Latency and CPU by part](benchmarks/{PICTURE.name})"
+    yield ""
+    yield HOW
     yield ""
     yield HEAD
     for result in results.values():
@@ -95,13 +106,12 @@ def _row(figure: Figure, mark: str) -> str:
     of = "" if figure.goal.of in (Of.RATIO, Of.MEDIAN) else f" ({figure.goal.of})"
     median = figure.goal.median is not None
     middle = f"{number(statistics.median(figure.ours))}, " if median else ""
-    best = figure.best_peer
     cells = (
         f"{figure.name}{mark}",
         f"{middle}{number(figure.shown)} {unit}{of}",
         number(figure.floor_shown) if figure.floor else "",
         _ratio(figure),
-        f"{number(best[1])} {best[0]}" if best else ("none can" if figure.unmatched else ""),
+        peer(figure),
         str(figure.goal),
         WORDS[figure.met],
     )

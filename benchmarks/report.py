@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from benchmarks.conditions import Conditions
-from benchmarks.figures import Figure, p99
+from benchmarks.figures import Figure, Of, p99
 
 HEAD = ("figure", "unit", "ours", "p99", "floor", "p99", "ratio", "best peer", "goal", "")
 ENOUGH = 20  # measurements for a percentile
@@ -44,7 +44,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         _spread(figure.floor),
         _tail(figure.floor),
         _spread(figure.ratios),
-        _peer(figure),
+        peer(figure),
         str(figure.goal or ""),
         WORDS[figure.met],
     )
@@ -63,11 +63,13 @@ def _tail(values: Sequence[float]) -> str:
     return number(p99(values)) if len(values) >= ENOUGH else ""
 
 
-def _peer(figure: Figure) -> str:
+def peer(figure: Figure) -> str:
+    """The best one and its number, which is a ratio where the goal is."""
     best = figure.best_peer
-    if best is not None:
-        return f"{number(best[1])} {best[0]}"
-    return "none can" if figure.unmatched else ""
+    if best is None:
+        return "none can" if figure.unmatched else ""
+    ratio = figure.goal is not None and figure.goal.of is Of.RATIO
+    return f"{'ratio ' if ratio else ''}{number(best[1])} {best[0]}"
 
 
 def number(value: float) -> str:

@@ -252,13 +252,13 @@ def _devices(options: argparse.Namespace) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     settings = _settings(options.config)
-    from pi_voice import build_audio, calibration
+    from pi_voice import build_audio, calibration, service
 
+    service.configure_logging("error")  # what is missing ends it, and is told then
     sys.stdout.write(f"{calibration.BEFORE}\n")
     sys.stdout.flush()
-    sys.stdout.writelines(
-        f"{line}\n" for line in calibration.lines(build_audio.calibrate(settings))
-    )
+    measured = build_audio.calibrate(settings)
+    sys.stdout.writelines(f"{line}\n" for line in calibration.lines(measured))
     return 0
 
 

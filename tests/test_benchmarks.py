@@ -367,11 +367,34 @@ def test_a_part_that_was_measured_again_takes_the_place_of_what_was_known_of_it(
     assert kept["waits"] == Result(RUN, [SHOWN])
 
 
+@pytest.fixture
+def own_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    monkeypatch.setattr(readme, "PICTURE", tmp_path / "latency.svg")
+    readme.README.write_text(MARKED)
+    return readme.README
+
+
+def test_the_readme_shows_the_part_that_was_measured_again_among_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_readme: Path
+) -> None:
+    path = tmp_path / "results.json"
+    results.save(path, dict.fromkeys(command.PARTS, Result(RUN, [SHOWN])))
+    monkeypatch.setattr(command.PARTS["memory"], "measure", _five_threads)
+    assert command.main(["memory", "--readme", "--json", str(path)]) == 0
+    text = own_readme.read_text()
+    assert text.count(f"| {SHOWN.name} |") == len(command.PARTS) - 1
+    assert "| threads¹ |" in text
+    assert f"- ¹ {results.load(path)['memory'].conditions}." in text
+    assert readme.PICTURE.exists()
+
+
+@pytest.mark.usefixtures("own_readme")
 @pytest.mark.parametrize(
     ("held", "given", "said"),
     [
         ("", ["speed"], "there is no part 'speed'; there are device, "),
-        ("", ["boot", "--readme"], "has no earlier result of device, "),
+        ("", ["onsets", "--quick", "--readme"], "has no earlier result of device, "),
         ("[]", ["boot"], "holds no results of this program: remove it, "),
         ("{]", ["boot"], "holds no results of this program: remove it, "),
     ],

@@ -95,6 +95,16 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_a_calibration_without_a_card_is_one_sentence(tmp_path: Path) -> None:
+    path = config(tmp_path, '[audio]\nmicrophone = "nowhere"\nspeaker = "nowhere"\n')
+    command = "import sys; from pi_voice.cli import main; sys.exit(main())"
+    words = (sys.executable, "-c", command, "calibrate", "--config", str(path))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("pi-voice: microphone 'nowhere' not found")
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_unknown_verb_gives_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run("dance")

@@ -28,6 +28,7 @@ def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDebian:
     """A machine, and a checkout of the program beside it, small enough to copy often."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what failed leaves its log there
     checkout = tmp_path / "checkout"
     for part in release.PARTS:
         if (ROOT / part).is_file():
@@ -233,13 +234,21 @@ def test_a_box_with_a_service_of_its_own_is_left_alone(
     assert "repeats" not in capsys.readouterr().out
 
 
-def test_a_purge_is_never_an_installation(
-    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--purge",), "--purge goes with uninstall: sudo ./install.sh uninstall --purge"),
+        (("--profle", "kiosk"), "unrecognized arguments: --profle"),
+        (("--dry-run", "kiosk"), "there is no 'kiosk'; there are install, upgrade, rollback, "),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_named_and_nothing_is_done(
+    debian: FakeDebian, words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        run(debian, "--purge")
+        run(debian, *words)
     assert (ended.value.code, debian.calls) == (2, [])
-    assert "--purge goes with uninstall" in capsys.readouterr().err
+    assert f"install.sh: error: {told}" in capsys.readouterr().err
 
 
 def test_what_failed_is_finished_by_the_next_run(debian: FakeDebian) -> None:
@@ -528,13 +537,13 @@ def test_every_command_that_the_readme_shows_is_known() -> None:
         r"^    sudo .*install\.sh ?([^#\n]*)", (ROOT / "README.md").read_text(), re.M
     )
     for words in shown:
-        command.parser().parse_args(words.split())
+        command.understood(words.split())
 
 
 def test_every_verb_and_option_is_in_the_help_of_the_script() -> None:
     told = (ROOT / "install.sh").read_text().split("<<'END'\n")[1].split("\nEND\n")[0]
-    verb, *options = command.parser()._actions
-    words = [f"sudo ./install.sh {word}" for word in verb.choices or () if word != "install"]
+    _, *options = command.parser()._actions
+    words = [f"sudo ./install.sh {word}" for word in command._VERBS if word != "install"]
     words += [word for option in options for word in option.option_strings]
     assert [word for word in words if word not in told] == []
     assert len(words) == 8
@@ -564,6 +573,22 @@ def test_a_person_is_asked_where_there_is_one(
     for _ in range(2):  # the second time there is a configuration
         run(debian, *words)
     assert len(questions) == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [((), "what this box is, and for its key"), (("--profile", "kiosk"), "for its key")],
+)
+def test_a_dry_run_tells_a_person_what_would_be_asked(
+    debian: FakeDebian,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    asked: str,
+) -> None:
+    monkeypatch.setattr(wishes, "somebody_is_there", lambda: True)
+    assert run(debian, "--dry-run", *words) == 0
+    assert capsys.readouterr().out.startswith(f"You would be asked {asked}.\nThis would be done")
 
 
 @pytest.mark.parametrize(

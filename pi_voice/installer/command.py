@@ -37,9 +37,7 @@ FREE_BYTES = 400_000_000  # a version with its packages takes 100 to 200 MB
 
 def main(argv: Sequence[str], machine: Machine | None = None) -> int:
     """Run one verb; the exit code of the process."""
-    options = parser().parse_args(argv)
-    if options.purge and options.verb != "uninstall":
-        parser().error("--purge goes with uninstall: sudo ./install.sh uninstall --purge")
+    options = understood(argv)
     on = machine or Machine()
     os.umask(0o022)  # the user of the service must be able to read the program
     try:
@@ -91,9 +89,25 @@ def _forgets(machine: Machine) -> bool:
     )
 
 
+def understood(argv: Sequence[str]) -> argparse.Namespace:
+    """What the command line says; a slip ends the process with the usage.
+
+    The verb is looked at last: after a mistyped option its value stands in the verb's place.
+    """
+    arguments = parser()
+    options, unknown = arguments.parse_known_args(argv)
+    if unknown:
+        arguments.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if options.verb not in _VERBS:
+        arguments.error(f"there is no {options.verb!r}; there are {', '.join(_VERBS)}")
+    if options.purge and options.verb != "uninstall":
+        arguments.error("--purge goes with uninstall: sudo ./install.sh uninstall --purge")
+    return options
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="install.sh", add_help=False, allow_abbrev=False)
-    parser.add_argument("verb", nargs="?", choices=_VERBS, default="install")
+    parser.add_argument("verb", nargs="?", metavar="|".join(_VERBS), default="install")
     parser.add_argument("--profile", choices=PROFILES, default="")
     parser.add_argument("--unattended", type=Path)
     parser.add_argument("--no-start", action="store_true")
@@ -180,7 +194,11 @@ def _wishes(options: argparse.Namespace, machine: Machine) -> Wishes:
     if not wishes.somebody_is_there():
         sys.stdout.write(f"{wishes.assumed(said)}.\n")
         return said
-    return said if options.dry_run else wishes.asked(said)
+    if options.dry_run:
+        what = "for its key" if said.profile else "what this box is, and for its key"
+        sys.stdout.write(f"You would be asked {what}.\n")
+        return said
+    return wishes.asked(said)
 
 
 def _start(said: Wishes, options: argparse.Namespace, machine: Machine) -> Start:
@@ -254,7 +272,7 @@ def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None
     say = sys.stdout.write
     say(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
     if started and (reason := deafness(machine, now.version)):
-        say(f"It cannot hear yet: {reason}\nWhat else is wrong: sudo pi-voice doctor\n")
+        say(f"It cannot hear yet: {reason}\nWhat helps: sudo pi-voice doctor\n")
     if not started:
         say(f"{START}\n" if machine.is_booted else "It starts with the box.\n")
     if _repeats(machine):

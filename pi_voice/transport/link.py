@@ -67,7 +67,7 @@ class ServiceLink:
         self._nonsense = Nonsense(self._transport, self._keeper.abandon)
         self._task: asyncio.Task[None] | None = None
         self._muted = False
-        self._lost_ms = inf  # sound that did not arrive before this turn, or the device knows
+        self._lost_ms = inf  # sound lost before this turn; infinite once a loss in it was told
         self._transport.on("error", self._on_error)
 
     async def __aenter__(self) -> Self:
