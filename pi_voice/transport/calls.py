@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from pi_voice.transport import neutral
 from pi_voice.transport.contracts import TransportError
-from pi_voice.transport.dialog import Dialog, ForgetAudio, Send
+from pi_voice.transport.dialog import Dialog
+from pi_voice.transport.effects import ForgetAudio, Send
 from pi_voice.transport.history import difference
 from pi_voice.transport.items import (
     mapping,

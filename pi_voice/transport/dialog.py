@@ -19,8 +19,6 @@ from pi_voice.transport.tool_calls import ToolCalls
 from pi_voice.transport.uplink import Uplink
 from pi_voice.transport.wire import copied, encode
 
-__all__ = ["Dialog", "Effect", "Emit", "ForgetAudio", "Options", "Send", "StartGuard"]
-
 Json = dict[str, Any]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pi_voice.transport.dialog import Effect, ForgetAudio, Send, StartGuard
+from pi_voice.transport.effects import Effect, ForgetAudio, Send, StartGuard
 from pi_voice.transport.emitter import EventEmitter
 from pi_voice.transport.protocol import RealtimeProtocol
 from pi_voice.transport.websocket import Socket
