@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from pi_voice.transport.cut_replies import CutReplies
-from pi_voice.transport.effects import Effect, Emit, ForgetAudio, Send, StartGuard
+from pi_voice.transport.effects import Effect, Emit, Send, StartGuard
 from pi_voice.transport.heard import PlaybackTracker, Position
 from pi_voice.transport.history import History
 from pi_voice.transport.messages import AudioMark
