@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
@@ -31,24 +30,20 @@ class Run:
     Attributes:
         cpu_min_s: CPU for each minute.
         switches_s: Context switches per second; 0 where nobody counted.
-        threads: Of the process.
         rss_mb: At the end.
         mic_ms: For each frame, from its last sample to the service.
         batch_ms: For each message, from its first sample to the service.
         wire_ms: For each piece of a reply, from the service to whoever plays it.
         sent_mb_min: To the service for each minute of sound, as JSON; 0 if nobody counted.
-        ready_ms: From its start to the confirmed settings of a session.
     """
 
     cpu_min_s: float
     switches_s: float
-    threads: int
     rss_mb: float
     mic_ms: list[float]
     batch_ms: list[float]
     wire_ms: list[float]
     sent_mb_min: float
-    ready_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,6 @@ class Contender:
 
     async def run(self, steady: Service, job: Job) -> Run:
         await steady.ask("forget")
-        began_s = time.monotonic()
         said = await program(self.module, **self._given(job))
         if self.speaks:
             came, went = await steady.ask("frames"), await steady.ask("pieces")
@@ -78,13 +72,11 @@ class Contender:
         return Run(
             cpu_min_s=said["cpu_s"] * 60 / job.for_s if job.for_s else 0.0,
             switches_s=0.0,
-            threads=said["threads"],
             rss_mb=said["rss_mb"],
             mic_ms=mic_ms,
             batch_ms=batch_ms,
             wire_ms=[1000 * (to - at) for to, at in zip(said["heard_s"], went_s, strict=False)],
             sent_mb_min=await _sent_mb_min(steady, len(mic_ms) * FRAME_MS / 1000),
-            ready_ms=1000 * (said["ready_s"] - began_s),
         )
 
     @asynccontextmanager
@@ -261,13 +253,11 @@ async def _measured(made: Box, steady: Service, job: Job) -> Run:
     return Run(
         cpu_min_s=used.cpu_s * 60 / job.for_s,
         switches_s=used.switches / job.for_s,
-        threads=used.threads,
         rss_mb=rss_mb,
         mic_ms=mic_ms,
         batch_ms=batch_ms,
         wire_ms=[],
         sent_mb_min=await _sent_mb_min(steady, len(mic_ms) * FRAME_MS / 1000 or job.for_s),
-        ready_ms=1000 * (made.ready_s - made.started_s),
     )
 
 

@@ -113,13 +113,12 @@ async def _rest(
     steady: Service, effort: Effort, here: Mapping[str, Contender], absent: Mapping[str, str]
 ) -> list[Figure]:
     """Nobody talks."""
-    job = Job(steady.url, FRAME_MS, effort.of(5, 1), duplex=False, idle=True)
+    job = Job(steady.url, FRAME_MS, effort.of(40, 5), duplex=False, idle=True)  # 20 s to a ping
+    # all at once: nobody does enough to be in another's way
     all_of_them = {"floor": BARE} if effort.quick else {"floor": BARE, **here}
-    runs = {name: partial(one.run, steady, job) for name, one in all_of_them.items()}
-    idle = await rounds(runs, effort.of(2, 1))
-    cpu = {name: [run.cpu_min_s for run in done] for name, done in idle.items()}
+    done = await asyncio.gather(*(one.run(steady, job) for one in all_of_them.values()))
+    cpu = {name: [one.cpu_min_s] for name, one in zip(all_of_them, done, strict=True)}
     job = replace(job, frame_ms=USUAL_MS, for_s=effort.of(60, 5))
-    # both at once: neither does enough to be in the other's way
     closed, shut = await asyncio.gather(run(at_rest, steady, job), run(muted, steady, job))
     others = {name: cpu[name] for name in here if name in cpu}
     least = Goal(Of.MEDIAN, 0.01)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ class Service:
         return json.loads(await _line(self._process))
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def service(name: str, *arguments: str) -> AsyncIterator[Service]:
     """Run a module of `benchmarks.services` until the end of the block."""
     process = await _python(f"benchmarks.services.{name}", *arguments)
@@ -80,9 +80,9 @@ async def program(name: str, python: str = sys.executable, **job: Any) -> Any:
     return json.loads(out.splitlines()[-1])
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def working(name: str, python: str = sys.executable, **job: Any) -> AsyncIterator[int]:
-    """Run a module; entered when it works, and left when it came to its end.
+    """Run a module until the end of the block; entered when it works.
 
     Args:
         name: The module; it prints the `pid` of who works as soon as that is so.
@@ -90,7 +90,7 @@ async def working(name: str, python: str = sys.executable, **job: Any) -> AsyncI
         job: Its parameters.
 
     Raises:
-        RuntimeError: It failed.
+        RuntimeError: It ended by itself; what it wrote to stderr is on ours.
     """
     process = await _python(name, json.dumps(job), python=python)
     try:
@@ -100,14 +100,12 @@ async def working(name: str, python: str = sys.executable, **job: Any) -> AsyncI
                 raise RuntimeError(f"{name} ended before it worked")
             told = json.loads(line)
         yield told["pid"]
-        async with asyncio.timeout(PATIENCE_S):
-            await process.communicate()
+        if process.returncode is not None:
+            raise RuntimeError(f"{name} ended while it was measured")
     finally:
-        if process.returncode is None:  # nobody waits for it any more
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise RuntimeError(f"{name} ended with {process.returncode}")
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()
 
 
 async def rounds(runs: Mapping[str, Callable[[], Awaitable[T]]], count: int) -> dict[str, list[T]]:

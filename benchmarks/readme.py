@@ -17,14 +17,16 @@ README = ROOT / "README.md"
 PICTURE = ROOT / "benchmarks" / "latency.svg"
 SECTION = re.compile(r"(<!-- performance -->\n).*?(\n<!-- end -->)", re.DOTALL)
 HOW = """\
-CPU is user and system time of one process. A box, the floor and the peers have the same simulated
-card in theirs; wyoming-satellite has its microphone and speaker in others, which do not count, and
-a protocol without base64. The floor and the peers send every 20 ms, the box as each row says.
-For a ratio both stay up and work in turn, half a second each: it is the median of a slice over the
-floor's slices before and after it, and in brackets where that lies in 95 of 100 cases; a peer in
-such a row is shown by its own ratio. Where a row says nothing else, its median is shown.
-*Duplex, hands-free* sends everything while the box talks, which a conversation does not: there, who
-talks over a reply ends it. *Duplex, open line* is the mode of `activation = "server"`."""
+CPU is user and system time of one process. Box, floor and peers have the same simulated card in
+theirs; wyoming-satellite has its microphone and speaker in others, which do not count, and a
+protocol without base64; in rows of the transport alone nobody has a card. Floor and peers send
+every 20 ms, the box as each row says. For a ratio of CPU both stay up and work in turn, half a
+second each: it is the median of slices over the floor's slices around them, and lies in 95 of 100
+cases in the brackets; a peer in such a row is shown by its own ratio. Where a row says nothing
+else, its median is shown. Where it says "against", that is the floor; the floor of a start is a
+bare interpreter or a bare connection. *Duplex, hands-free* sends everything while the box talks,
+which no conversation does, because who talks over a reply ends it; *duplex, open line* is what
+`mode = "server"` does."""
 HEAD = "| figure | ours | floor | ratio | best peer | goal | |\n|---|---|---|---|---|---|---|"
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 UNITS = {"s per minute": "s/min", "MB per minute": "MB/min", "per s": "/s"}

@@ -114,7 +114,6 @@ async def test_a_card_gives_the_pace_if_the_job_has_one(card: bool) -> None:
     batches = frames(20, 0.1)
     await stream(send, job, Report(), batches)
     assert seen == {card}
-    assert len(sent) >= 20
     assert sent == batches[: len(sent)]
 
 

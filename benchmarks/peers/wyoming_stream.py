@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -105,6 +106,9 @@ async def satellite(
 
 
 async def main(job: Job, python: str) -> None:
+    me = asyncio.current_task()
+    assert me is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)  # ends its satellite
     went_s: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -156,4 +160,5 @@ def _free_port() -> int:
 
 if __name__ == "__main__":
     given = job()
-    asyncio.run(main(Job(**given["job"]), given["peer"]))
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(main(Job(**given["job"]), given["peer"]))
