@@ -22,18 +22,16 @@ from pi_voice.frames import WIRE
 from pi_voice.sim import clock
 from pi_voice.sim.network import Network
 from pi_voice.simulate_checks import Ear, Growth, Guard, Lines
-from pi_voice.simulate_faults import FAULTS, UNNOTICED, Scene, Weather
+from pi_voice.simulate_faults import FAULTS, HOUR_S, UNNOTICED, Scene, Weather
 from pi_voice.simulate_habits import Mode
 from pi_voice.simulate_person import Person
-from pi_voice.simulate_record import Record
+from pi_voice.simulate_record import Record, is_of_age
 
 KEEP_S = 120.0  # of what was played; the longest reply is shorter
 KEEP = 100  # changes of the lights
 SESSIONS = 12  # more than ever end in one turn
 AUDIO_BYTES = 2**22  # of the longest turn and its reply; the day must not fill the memory
-HOUR_S = 3600.0
 LOOK_S = 1.0
-RENEWED = "maximum"  # the word that all reasons have which speak of a session's age
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class Outcome:
     @property
     def swaps(self) -> int:
         """Sessions that were followed by another one because of their age."""
-        renewed = sum(n for reason, n in self.record.downs.items() if RENEWED in reason)
+        renewed = sum(n for reason, n in self.record.downs.items() if is_of_age(reason))
         return renewed + self.record.faults["session_cap"]
 
 
@@ -149,8 +147,9 @@ async def _live(
             if loop.time() - told_s >= HOUR_S:
                 told_s += HOUR_S
                 progress(_progress(told_s - began_s, record, growth))
-        growth.judge(record)
         simulated_s = loop.time() - began_s
+        growth.judge(record)
+        lines.judge(simulated_s, record)
     took_s = time.monotonic() - really_s
     return Outcome(wishes, simulated_s, took_s, record, growth, lines.lines)
 

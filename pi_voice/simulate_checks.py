@@ -25,7 +25,7 @@ SLOPE_MIB_PER_H = 1.0
 WARM_UP_H = 2.0
 FEWEST_SAMPLES = 36  # six hours: memory breathes by some MiB, and a slope through fewer is noise
 SPARE = 8  # tasks or handles that may be open at one moment and not at another
-LINES_PER_MIN = 10.0
+LINES_PER_MIN = 10.0  # over all of the time; a fault a minute makes less than one
 AUDIO = (b"input_audio_buffer.append", b'"audio":"', b'"audio": "')
 
 
@@ -167,6 +167,12 @@ class Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines += 1
+
+    def judge(self, simulated_s: float, record: Record) -> None:
+        """Complain of a log that nobody can read, and that wears out a card."""
+        a_minute = self.lines / (simulated_s / 60)
+        if a_minute > LINES_PER_MIN:
+            record.fail(f"the log has {a_minute:.1f} lines a minute")
 
 
 def slope(x: list[float], y: list[float]) -> float:

@@ -15,6 +15,8 @@ Mode = Literal["push_to_talk", "toggle", "voice", "server", "semantic"]
 
 LIGHT_S = 2.0  # who sees no light by then does not talk
 NOTICED_S = 5.0  # a voice that the service hears is shown by then, or hardly ever
+SILENCE_S = 0.1  # a press during a reply silences it by then
+HEARS_S = 0.3  # the service needs 60 ms of a voice, and the way there and back
 TAP_S = 0.06
 SHORTEST_TURN_S = 0.1
 HEARING = (Pattern.OPENING, Pattern.LISTENING)
@@ -28,10 +30,12 @@ class Habit(ABC):
     Attributes:
         hands_free: Words alone begin and end a turn.
         keeps_words: The box hears what is said by itself, and keeps it through a lost session.
+        hears_after_s: The box is silent so soon after the first word.
     """
 
     hands_free = False
     keeps_words = True
+    hears_after_s = SILENCE_S
 
     def __init__(self, box: Simulation, chance: Random) -> None:
         self._box = box
@@ -117,6 +121,7 @@ class Service(Habit):
 
     hands_free = True
     keeps_words = False
+    hears_after_s = HEARS_S
 
     async def begins(self) -> bool:
         leds = self._box.leds

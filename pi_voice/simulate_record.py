@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import zlib
 from collections import Counter, defaultdict, deque
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
@@ -17,6 +17,7 @@ from pi_voice.errors import PiVoiceError
 from pi_voice.sim.clock import START_S
 
 KEPT = 200  # of anything that is only looked at for a while
+AGE = "maximum"  # the word that all reasons have which speak of a session's age
 STEPS = 60  # that led to what must never happen
 NOTICED_S = 40.0  # a dead link that nobody uses is found out by then, and told
 BAD_NEWS = {Sound.NO_REPLY, Sound.TOO_LONG, *(Sound(failure.value) for failure in Failure)} - {
@@ -56,10 +57,19 @@ class Spell:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Heard:
-    """An item was played to its end, or to where it was cut."""
+    """An item was played to its end, or to where it was cut.
+
+    Attributes:
+        at_s: When.
+        item_id: Which.
+        from_s: When its first sample left the speaker; that of the end if none did.
+        played_ms: How much of it left the speaker.
+        interrupted: It was cut.
+    """
 
     at_s: float
     item_id: str
+    from_s: float
     played_ms: float
     interrupted: bool
 
@@ -93,6 +103,7 @@ class Record:
         self.now_s = 0.0
         self.problem: Violation | None = None
         self.steps: deque[str] = deque(maxlen=STEPS)
+        self._playing: dict[str, float] = {}
         self._digest = hashlib.blake2b(digest_size=16)
 
     @property
@@ -109,7 +120,11 @@ class Record:
             if isinstance(action, do.PlaySound):
                 self.sounds.append((now_s, action.sound))
         if isinstance(event, ev.PlaybackEnded):
-            self.heard.append(Heard(now_s, event.item_id, event.played_ms, event.interrupted))
+            from_s = self._playing.pop(event.item_id, now_s)
+            one = Heard(now_s, event.item_id, from_s, event.played_ms, event.interrupted)
+            self.heard.append(one)
+        elif isinstance(event, ev.PlaybackStarted):
+            self._playing[event.item_id] = event.at_s
         elif isinstance(event, ev.LinkUp):
             self.online = True
         elif isinstance(event, ev.LinkDown):
@@ -148,20 +163,17 @@ class Record:
                 return sound
         return None
 
-    def heard_ms(self, since_s: float, items: Container[str] | None = None) -> float:
-        """What was played to its end since then, of these items or of any."""
-        whole = (heard for heard in self.heard if heard.at_s >= since_s and not heard.interrupted)
-        return sum(one.played_ms for one in whole if items is None or one.item_id in items)
+    def heard_whole(self, since_s: float) -> list[Heard]:
+        """What was played to its end since then."""
+        return [one for one in self.heard if one.at_s >= since_s and not one.interrupted]
 
     def _on_link_down(self, event: ev.LinkDown) -> None:
         if not self.online:
             return
         self.online = False
         self.downs[event.reason] += 1
-        old_age = "maximum" in event.reason
-        if not old_age and not self.excuse(
-            self.now_s, self.now_s, ("link", "service"), grace_s=NOTICED_S
-        ):
+        cut = self.excuse(self.now_s, self.now_s, ("link", "service"), grace_s=NOTICED_S)
+        if not cut and not is_of_age(event.reason):
             self.fail(f"the link went down and nobody cut it: {event.reason}")
 
     def _write_down(self, event: Event, actions: Sequence[Action]) -> None:
@@ -172,6 +184,11 @@ class Record:
 
     def _note(self, what: str) -> None:
         self.steps.append(f"{self.now_s - START_S:.3f} s  {what}")
+
+
+def is_of_age(reason: str) -> bool:
+    """A session ended because no session lasts longer."""
+    return AGE in reason
 
 
 def _words(thing: object) -> str:

@@ -67,6 +67,7 @@ ALLOWED = {
     "simulate_checks": {"*"},
     "simulate_faults": {"*"},
     "simulate_habits": {"*"},
+    "simulate_judge": {"*"},
     "simulate_person": {"*"},
     "simulate_record": {"*"},
     "demo_view": {"*"},

@@ -106,7 +106,7 @@ async def suffer(here: Cuttable, proxy: ChaosProxy, cut: Cut) -> float:
 async def answers(here: Cuttable) -> None:
     """Ask something and hear the answer; who is told that it did not arrive asks again."""
     asked_s = asyncio.get_running_loop().time()
-    while not here.record.heard_ms(asked_s):
+    while not here.record.heard_whole(asked_s):
         again_s = asyncio.get_running_loop().time()
         assert again_s - asked_s < PATIENCE_S, "no answer, whatever is asked"
         await until(lambda: here.record.online, within_s=WORST_S)
@@ -120,7 +120,7 @@ async def answers(here: Cuttable) -> None:
 def came_of(here: Cuttable, asked_s: float) -> bool:
     """An answer, or the news that there is none."""
     told = here.record.told_since(asked_s) is not None
-    return here.record.heard_ms(asked_s) > 0 or told
+    return bool(here.record.heard_whole(asked_s)) or told
 
 
 def cuts(count: int, down_s: tuple[float, float], seed: int) -> list[Cut]:

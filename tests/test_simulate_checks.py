@@ -152,3 +152,13 @@ def test_lines_of_a_log_are_counted_from_info_on() -> None:
     logger.warning("two")
     logger.removeHandler(lines)
     assert lines.lines == 2
+
+
+def test_a_log_that_nobody_can_read_is_a_problem() -> None:
+    lines, record = Lines(), Record()
+    lines.lines = 600
+    lines.judge(3600.0, record)
+    assert record.problem is None
+    lines.lines = 601
+    lines.judge(3600.0, record)
+    assert str(record.problem) == "the log has 10.0 lines a minute"

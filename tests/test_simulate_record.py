@@ -8,7 +8,7 @@ from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.actions import Action, Sound
 from pi_voice.core.events import Event
-from pi_voice.simulate_record import Record, Spell
+from pi_voice.simulate_record import Heard, Record, Spell
 
 DOWN = ev.LinkDown(ev.LinkFault.NETWORK, "the connection to the service broke")
 
@@ -82,8 +82,10 @@ def test_bad_news_are_told_apart_from_other_sounds() -> None:
 def test_what_was_cut_short_was_not_heard_to_its_end() -> None:
     record = Record()
     record(ev.PlaybackEnded("one", 500.0, interrupted=True), [], 1.0)
+    record(ev.PlaybackStarted("two", 1.5), [], 1.6)
     record(ev.PlaybackEnded("two", 700.0, interrupted=False), [], 2.0)
-    assert record.heard_ms(0.0) == 700.0
+    assert record.heard_whole(0.0) == [Heard(2.0, "two", 1.5, 700.0, interrupted=False)]
+    assert record.heard_whole(2.1) == []
 
 
 def test_the_first_problem_stays_and_is_the_last_step() -> None:

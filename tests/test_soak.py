@@ -13,14 +13,13 @@ from dataclasses import replace
 
 import pytest
 
-from pi_voice import build
+from pi_voice import build, demo
 from pi_voice.build import Simulation
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
 from pi_voice.core.states import Turn
 from pi_voice.daemon import Daemon
-from pi_voice.demo import Mode
 from pi_voice.frames import WIRE
 from pi_voice.retry import WORKING_S
 from pi_voice.sim.faults import Refusal, Script
@@ -28,6 +27,7 @@ from pi_voice.sim.network import Network
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.simulate import Wishes, live, report
 from pi_voice.simulate_checks import Ear
+from pi_voice.simulate_habits import HABITS, Mode
 from pi_voice.simulate_person import speech
 from pi_voice.transport.link import ServiceLink
 from tests.until import until
@@ -40,7 +40,7 @@ DAY_S = 86_400.0
 
 
 @asynccontextmanager
-async def box(mode: Mode = "push_to_talk") -> AsyncIterator[Simulation]:
+async def box(mode: demo.Mode = "push_to_talk") -> AsyncIterator[Simulation]:
     """A device that is online and idle."""
     settings = Settings()
     settings = replace(settings, activation=replace(settings.activation, mode=mode))
@@ -70,8 +70,11 @@ def test_two_hours_of_faults_do_the_box_no_harm() -> None:
 @pytest.mark.long
 @pytest.mark.off_the_wire
 @pytest.mark.timeout(7200)
-def test_a_day_of_faults_does_the_box_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = live(Wishes(hours=24.0, seed=24))
+@pytest.mark.parametrize("mode", HABITS)
+def test_a_day_of_faults_does_the_box_no_harm(
+    mode: Mode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = live(Wishes(hours=24.0, seed=24, mode=mode))
     with capsys.disabled():
         print(*report(outcome), sep="\n")  # noqa: T201  # the table that people ask for
     assert outcome.problem is None
