@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -283,11 +284,17 @@ def _logs(options: argparse.Namespace) -> int:
 
 
 def _lights(options: argparse.Namespace) -> int:
-    """Succeed always: systemd calls it at the end, where a failure would hide the cause."""
+    """Turn off the lights, and count a crash: systemd calls it after each end of the service.
+
+    It succeeds always: a failure would hide the cause of that end.
+    """
     from pi_voice.build_lights import lights_off
+    from pi_voice.crashes import CrashFile
 
     try:
-        lights_off(_settings(options.config))
+        settings = _settings(options.config)
+        CrashFile(settings.device.runtime_dir).take_in(os.environ, time.monotonic())
+        lights_off(settings)
     except PiVoiceError as error:
         sys.stderr.write(f"pi-voice: {error}\n")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 
 from pi_voice.core import actions as do
@@ -34,6 +35,7 @@ class Overview:
         name: Of the box.
         disk: Why the disk does not keep what should outlive a power cut, "" while it does.
         gaps: How often each end of the sound lost some.
+        safe_mode: Why it runs in safe mode, and without what; "" if it does not.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Overview:
         *,
         disk: Callable[[], str] = str,
         gaps: Callable[[], Mapping[str, int]] = dict,
+        safe_mode: str = "",
     ) -> None:
         self._device = device
         self._health = health
@@ -52,6 +55,7 @@ class Overview:
         self._name = name
         self._disk = disk
         self._gaps = gaps
+        self._safe_mode = safe_mode
         self._began_s: float | None = None
         self._state_s = self._connection_s = 0.0
         self._seen = (pattern(device.condition), device.condition.connection)
@@ -128,6 +132,9 @@ class Overview:
             yield _failure(Failure.NO_SPEAKER)
         if box.trouble is not None:
             yield _failure(box.trouble)
+        if self._safe_mode:
+            told = _failure(Failure.SAFE_MODE)
+            yield replace(told, text=f"{told.text}: {self._safe_mode}")
         if trouble := self._disk():
             fact = f"what is muted and spent would not outlive a power cut ({trouble})"
             yield Finding(NOT_KEPT, fact, "Make room, or make [device] state_dir writable")

@@ -34,6 +34,8 @@ ALLOWED = {
     "control_wire": set(),
     "status": set(),
     "journal": set(),
+    "crashes": LEAVES,
+    "safe_mode": {"config", "drivers"},
     "locks": set(),
     "captures": set(),
     "remote": LEAVES | {"captures", "control_wire", "journal", "status"},
