@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pi_voice import build, service
+from pi_voice import build, equipment, service
 from pi_voice.budget import Caps, Ledger
 from pi_voice.build_audio import wire
 from pi_voice.config import Settings
@@ -140,6 +140,7 @@ class Watched:
             disk=lambda: memory.trouble,
             gaps=self.gaps,
             safe_mode=safe_mode,
+            lacks=lambda: equipment.findings(settings, daemon.parts.button, daemon.parts.leds),
         )
         self._probation = Probation(good, self._leave_safe_mode, is_safe_mode=bool(safe_mode))
         daemon.watchers += [self.spending, self.health, self.overview]

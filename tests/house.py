@@ -35,6 +35,7 @@ ALLOWED = {
     "status": set(),
     "journal": set(),
     "crashes": LEAVES,
+    "equipment": LEAVES | {"audio", "config", "core.failures", "hardware", "ports", "status"},
     "safe_mode": {"config", "drivers"},
     "locks": set(),
     "captures": set(),

@@ -29,13 +29,15 @@ from pi_voice.core.failures import Failure
 from pi_voice.core.states import Mic
 from pi_voice.crashes import GOOD_S, LOOP, SAFE_S, CrashFile
 from pi_voice.daemon import Daemon
-from pi_voice.errors import EXIT_TAKEN
+from pi_voice.equipment import NO_BUTTON
+from pi_voice.errors import EXIT_TAKEN, DeviceError
 from pi_voice.frames import AudioFormat
+from pi_voice.hardware.gpio import GpioButton
 from pi_voice.health import UnwellError
 from pi_voice.journal import LAST_RUN
 from pi_voice.spending import today
 from pi_voice.state import Memory, StateFile
-from pi_voice.status import NOT_KEPT
+from pi_voice.status import NOT_KEPT, Finding
 from tests.until import until
 
 PATIENCE_S = 30
@@ -208,6 +210,22 @@ def test_no_key_is_in_a_file_a_log_or_the_process_table(tmp_path: Path) -> None:
         assert KEY.encode() not in told + b"".join(path.read_bytes() for path in files)
 
 
+def test_a_box_that_lacks_something_says_so_before_the_first_press(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    text = process.config.read_text().replace('mode = "voice"', 'mode = "push_to_talk"')
+    text = text.replace('driver = "none"', 'driver = "gpio"', 1)
+    process.config.write_text(f'{text}[audio]\nmicrophone = "hw:CARD=Nowhere"\n')
+    try:
+        process.start()
+        told = process.status()
+        hints = {one["name"]: one["hint"] for one in told["findings"]}
+        assert hints["no_microphone"] == "Run: pi-voice devices"
+        assert told["microphone"] == "closed"  # and nobody opened it to find out
+        assert process.end(signal.SIGTERM) == 0
+    finally:
+        process.close()
+
+
 def test_nobody_at_the_socket_unmutes_unless_the_owner_wants_it(tmp_path: Path) -> None:
     with running(tmp_path) as process:
         process.verb("mute")
@@ -331,6 +349,15 @@ async def test_what_was_spent_before_a_restart_is_spent() -> None:
     memory.spent = spent.kept()
     report = started(Limits(day_min=1), memory).spending.report()
     assert (report["day_s"], report["day_limit_s"]) == (61.0, 60)
+
+
+async def test_a_button_without_its_pin_is_told_before_it_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = DeviceError("button on GPIO 17", "cannot be used", "Mend it")
+    monkeypatch.setattr(GpioButton, "problems", [problem])
+    told = started(Limits(), Memory()).overview.status(0.0)
+    assert Finding(NO_BUTTON, "button on GPIO 17 cannot be used", "Mend it") in told.findings
 
 
 @pytest.mark.usefixtures("slim")

@@ -16,7 +16,7 @@ from pi_voice.core.rules import Rules
 from pi_voice.health import Health
 from pi_voice.hints import HINTS
 from pi_voice.overview import AGAIN_S, Overview
-from pi_voice.status import NOT_KEPT
+from pi_voice.status import NOT_KEPT, Finding
 from tests.histories import DOWN, REFUSED, UP, press
 
 MUTE = Cue(Wish.MUTE, 0.0)
@@ -30,6 +30,7 @@ class Watched:
         self.health = Health()
         self.trouble = ""
         self.gaps = {"microphone": 0, "speaker": 0}
+        self.lacking: tuple[Finding, ...] = ()
         self.overview = Overview(
             self.device,
             self.health,
@@ -38,6 +39,7 @@ class Watched:
             disk=lambda: self.trouble,
             gaps=lambda: self.gaps,
             safe_mode=safe_mode,
+            lacks=lambda: self.lacking,
         )
         self.now_s = 100.0
         self.post(ev.Started(muted=False))
@@ -76,6 +78,28 @@ def test_a_box_in_safe_mode_says_so_and_why_and_what_to_do(
     )
     assert box.overview.line() == "safe mode; connection online"
     assert caplog.text.count("safe_mode: ") == 1
+
+
+def test_what_a_press_would_meet_is_told_to_who_asks_and_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(one.name, one.text) for one in box.overview.status(160.0).findings]
+
+    box = Watched()
+    box.lacking = (Finding("no_microphone", "not found"), Finding("no_button", "no such pin"))
+    box.post(UP)
+    assert told() == [("no_microphone", "not found"), ("no_button", "no such pin")]
+    assert not caplog.messages
+    box.post(press(1.0), ev.MicLost("it went"))
+    assert told() == [
+        ("no_microphone", HINTS[Failure.NO_MICROPHONE].fact),
+        ("no_button", "no such pin"),
+    ]
+    box.post(ev.MicOpened())
+    assert told() == [("no_button", "no such pin")]
+    box.lacking = ()
+    assert told() == []
 
 
 def test_lost_sound_is_counted_where_there_was_some() -> None:
