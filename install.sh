@@ -15,7 +15,8 @@ sudo ./install.sh             install the service on this box, or bring it to th
 sudo ./install.sh upgrade     the same, where it is installed already
 sudo ./install.sh rollback    go back to the version before
 sudo ./install.sh uninstall   remove the program; --purge: and configuration, key and user
-  --profile NAME      begin with config/NAME.toml: hobby-kit, smart-speaker or kiosk
+  --profile NAME      what the box is, for its first configuration (config/NAME.toml):
+                      hobby-kit (hold the button), smart-speaker (just talk) or kiosk
   --unattended FILE   ask nothing; the answers are in FILE (see config/unattended.toml)
   --no-start          do not start the service now
   --dry-run           only say what would be done
@@ -37,11 +38,17 @@ fail() {
     exit 1
 }
 
+# misused WHAT: how it is used, and what was not understood.
+misused() {
+    { usage && printf '\ninstall.sh: %s; see above\n' "$1"; } >&2
+    exit 2
+}
+
 quietly() { "$@" >>"$log" 2>&1 </dev/null; }
 
 # failed WHAT: one sentence with the cause that the log shows and its repair.
 failed() {
-    local cause='the reason stands at the end of its log'
+    local cause='the reason stands at the end of what was said'
     case $(tail -n 200 "$log") in
         *'No space left on device'*) cause='the disk is full: make room, then run this again' ;;
         *'sudo: a '* | *sudoers*) cause='sudo refused: run this as somebody who may use it' ;;
@@ -55,7 +62,7 @@ failed() {
             cause='the package servers cannot be reached: check the network, then run this again' ;;
     esac
     trap - EXIT
-    fail "$1: $cause (details: $log)"
+    fail "$1: $cause"$'\n'"What was said until then: $log"
 }
 
 # --- what the machine has ---
@@ -149,7 +156,7 @@ fill_venv() {
 sys.exit(not all(map(find_spec, sys.argv[1:])))' $modules; then
         return 0
     fi
-    say 'Installing Python packages into .venv'
+    say 'Installing Python packages into .venv (this may take minutes)'
     rm -f "$venv"/.made-for-*
     (cd "$root" && quietly "$venv/bin/python" -m pip install --no-input \
         --disable-pip-version-check -e "$wanted") || failed 'pip could not install the packages'
@@ -253,14 +260,11 @@ case $verb in
         exec "$venv/bin/pi-voice" "$@"
         ;;
     test)
-        (($# == 1)) || { usage >&2 && exit 2; }
+        (($# == 1)) || misused "test takes no '$2'"
         prepare test
         run_checks
         ;;
     help | -h | --help) usage ;;
     install | upgrade | rollback | uninstall | --*) manage_service "$@" ;;
-    *)
-        usage >&2
-        exit 2
-        ;;
+    *) misused "there is no '$verb'" ;;
 esac

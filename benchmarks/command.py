@@ -1,4 +1,4 @@
-"""The command line: which figures, how long, and where they go."""
+"""The command line: which parts, how long, and where the figures go."""
 
 from __future__ import annotations
 
@@ -6,97 +6,138 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks import (
+    conditions,
     device_alsa,
     device_cost,
     device_latency,
     device_memory,
     device_profile,
     device_start,
+    device_wire,
     growth,
     link_stall,
     onsets,
     picture,
     readme,
     report,
+    results,
     transport_cost,
     transport_interrupt,
     transport_start,
 )
 from benchmarks.figures import Effort, Figure
+from benchmarks.results import Result
 
-ABOUT = "Measure pi_voice on this machine: a table here, and every measurement as JSON."
-BESIDE = "memory"
-FIGURES = {
-    "device": device_cost.measure,
-    BESIDE: device_memory.measure,
-    "waits": device_latency.measure,
-    "alsa": device_alsa.measure,
-    "boot": device_start.measure,
-    "profile": device_profile.measure,
-    "onsets": onsets.measure,
-    "growth": growth.measure,
-    "cost": transport_cost.measure,
-    "interrupt": transport_interrupt.measure,
-    "stall": link_stall.measure,
-    "start": transport_start.measure,
+ABOUT = """\
+Measure pi_voice on this machine: a table here, and every measurement as JSON. Parts that are named
+are measured again, and take the place of what the JSON file has of them; without a name, all are.
+"""
+PARTS: Mapping[str, ModuleType] = {
+    "device": device_cost,
+    "wire": device_wire,
+    "memory": device_memory,
+    "waits": device_latency,
+    "alsa": device_alsa,
+    "boot": device_start,
+    "profile": device_profile,
+    "onsets": onsets,
+    "growth": growth,
+    "cost": transport_cost,
+    "interrupt": transport_interrupt,
+    "stall": link_stall,
+    "start": transport_start,
 }
+
+
+class Mistake(Exception):
+    """What was asked for cannot be done; the text says why, and what to do."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure; 0 even when a goal is missed, because the machine may be the reason."""
     options = _parser().parse_args(argv)
-    machine = report.machine()
-    figures = asyncio.run(_measured(options.only or list(FIGURES), Effort(quick=options.quick)))
-    sys.stdout.write(report.table(machine, figures))
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(report.as_json(machine, figures))
+    try:
+        names, kept = _wanted(options)
+    except (Mistake, results.Unreadable, readme.NoSection, OSError) as mistake:
+        sys.stderr.write(f"benchmarks/run: {mistake}\n")
+        return 2
+    run = conditions.here(quick=options.quick)
+    found: list[Figure] = []
+    for name in names:
+        figures = asyncio.run(_part(name, Effort(quick=options.quick)))
+        if figures:  # else it cannot be measured here, and what is known of it stays
+            kept[name] = Result(run, figures)
+            results.save(options.json, kept)
+        found += figures
+    sys.stdout.write(report.table(run, found))
     sys.stderr.write(f"written to {options.json}\n")
     if options.readme:
-        readme.PICTURE.write_text(picture.svg(figures))
-        text = readme.README.read_text()
-        readme.README.write_text(readme.updated(text, machine, figures))
+        _show(kept)
     return 0
 
 
+def _wanted(options: argparse.Namespace) -> tuple[list[str], dict[str, Result]]:
+    """What to measure, and what is known; tells a mistake now, and not when all is measured."""
+    if unknown := [name for name in options.parts if name not in PARTS]:
+        raise Mistake(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    names = list(dict.fromkeys(options.parts)) or list(PARTS)
+    kept = results.load(options.json)
+    missing = [name for name in PARTS if name not in {*names, *kept}]
+    if options.readme and missing:
+        raise Mistake(
+            f"{options.json} has no earlier result of {', '.join(missing)}: "
+            "name them, too, or name no part to measure everything"
+        )
+    if options.readme:
+        readme.check(readme.README.read_text())
+    results.save(options.json, kept)
+    return names, kept
+
+
+def _show(kept: Mapping[str, Result]) -> None:
+    ordered = {name: kept[name] for name in PARTS if name in kept}
+    figures = [figure for result in ordered.values() for figure in result.figures]
+    readme.PICTURE.write_text(picture.svg(figures))
+    text = readme.README.read_text()
+    readme.README.write_text(readme.updated(text, ordered))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="benchmarks/run", description=ABOUT)
+    listed = (f"  {name:10} {_about(part)}" for name, part in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/run",
+        description=ABOUT,
+        epilog="\n".join(["parts:", *listed]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="what to measure; see below")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     parser.add_argument(
         "--readme", action="store_true", help="write the chapter of the README and its picture"
-    )
-    parser.add_argument(
-        "--only", action="append", choices=FIGURES, metavar="PART", help=", ".join(FIGURES)
     )
     parser.add_argument(
         "--json",
         type=Path,
         default=Path("build/benchmarks.json"),
         metavar="FILE",
-        help="default: %(default)s",
+        help="where results are kept; default: %(default)s",
     )
     return parser
 
 
-async def _measured(names: Sequence[str], effort: Effort) -> list[Figure]:
-    async with asyncio.TaskGroup() as tasks:
-        beside = None
-        if BESIDE in names:  # ten minutes, in which it does next to nothing
-            beside = tasks.create_task(device_memory.measure(effort))
-        figures = []
-        for name in names:
-            if name != BESIDE:
-                figures += await _part(name, effort)
-    return figures + (beside.result() if beside else [])
+def _about(part: ModuleType) -> str:
+    return (part.__doc__ or "").partition("\n")[0]
 
 
 async def _part(name: str, effort: Effort) -> list[Figure]:
     began_s = time.monotonic()
     sys.stderr.write(f"measuring {name} …")
     sys.stderr.flush()
-    figures = await FIGURES[name](effort)
+    figures: list[Figure] = await PARTS[name].measure(effort)
     sys.stderr.write(f" {time.monotonic() - began_s:.0f} s\n")
     return figures

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.box import BOTH_WAYS, DAEMON, Box, Setup, box
 from benchmarks.clients.pace import FRAME_MS, Job
+from benchmarks.in_turn import Pace, Worker, in_turn
 from benchmarks.peers.environments import PEERS, Absent, Peer, python_of
-from benchmarks.processes import Service, program
+from benchmarks.processes import Service, program, service, working
 from benchmarks.speech import endless
 from benchmarks.usage import resident_mb
 
@@ -66,13 +68,11 @@ class Contender:
     async def run(self, steady: Service, job: Job) -> Run:
         await steady.ask("forget")
         began_s = time.monotonic()
+        said = await program(self.module, **self._given(job))
         if self.speaks:
-            given = {"python": self.python} if self.python else {}
-            said = await program(self.module, **given, **asdict(job))
             came, went = await steady.ask("frames"), await steady.ask("pieces")
             went_s = [at_s for at_s, _ in went]
         else:
-            said = await program(self.module, job=asdict(job), peer=self.python)
             came, went_s = said["came"], said["went_s"]
         mic_ms, batch_ms = ages(came, said["began_s"])
         return Run(
@@ -86,6 +86,17 @@ class Contender:
             sent_mb_min=await _sent_mb_min(steady, len(mic_ms) * FRAME_MS / 1000),
             ready_ms=1000 * (said["ready_s"] - began_s),
         )
+
+    @asynccontextmanager
+    async def worker(self, steady: Service, job: Job) -> AsyncIterator[Worker]:
+        """While it works."""
+        async with working(self.module, **self._given(job)) as pid:
+            yield Worker(pid, steady, sends=self.speaks)
+
+    def _given(self, job: Job) -> dict[str, Any]:
+        if not self.speaks:
+            return {"job": asdict(job), "peer": self.python}
+        return {**asdict(job), **({"python": self.python} if self.python else {})}
 
 
 FLOOR = Contender("benchmarks.clients.floor_device")
@@ -118,42 +129,87 @@ def ages(came: Came, began_s: float) -> tuple[list[float], list[float]]:
     return mic_ms, batch_ms
 
 
-async def held(steady: Service, job: Job, encoding: str = "pcm") -> Run:
-    """The whole daemon, push to talk: the button is held, or nobody touches it."""
-    await steady.ask("forget")
-    async with box(Setup(steady.url, batch_ms=job.frame_ms, encoding=encoding)) as made:
-        await made.told("light", pattern="idle")
-        if not job.idle:
-            made.press()
-            await made.told("microphone")
-            await steady.ask("forget")  # the settings of the session
-        await asyncio.sleep(AT_REST_S if job.idle else WARM_UP_S)
-        return await _measured(made, steady, job)
+Works = Callable[[Service, Job], AbstractAsyncContextManager[Box]]
 
 
-async def spoken_to(steady: Service, job: Job) -> Run:
-    """The whole daemon, hands-free, with its detector: somebody talks, or both at once."""
-    async with conversing(steady, job, BOTH_WAYS if job.duplex else DAEMON) as made:
+Start = Callable[[Service, Job], AbstractAsyncContextManager[Worker]]
+
+
+async def against(
+    floor: Contender, start: Start, job: Job, pace: Pace
+) -> tuple[list[float], list[float]]:
+    """CPU of somebody and of a floor for each minute; each has a service of its own."""
+    async with service("steady") as mine, service("steady") as others:
+        job = replace(job, url=mine.url, for_s=pace.whole_s)
+        least = replace(job, url=others.url, frame_ms=FRAME_MS)
+        async with start(mine, job) as ours, floor.worker(others, least) as theirs:
+            return await in_turn(ours, theirs, pace)
+
+
+def daemon(works: Works, *, sends: bool = True) -> Start:
+    """How the daemon works, for `against`."""
+
+    @asynccontextmanager
+    async def start(steady: Service, job: Job) -> AsyncIterator[Worker]:
+        async with works(steady, job) as made:
+            opened = _openings(made)
+            yield Worker(made.pid, steady, sends=sends)
+            if _openings(made) > opened:
+                raise RuntimeError("the daemon lost its microphone while it was measured")
+
+    return start
+
+
+def _openings(made: Box) -> int:
+    return sum(note["what"] == "microphone" for note in made.notes)
+
+
+async def run(works: Works, steady: Service, job: Job) -> Run:
+    """The daemon once, for so long."""
+    async with works(steady, job) as made:
         await steady.ask("forget")
         return await _measured(made, steady, job)
 
 
-async def open_line(steady: Service, job: Job) -> Run:
-    """The whole daemon on an open line: everything goes up while it talks."""
+@asynccontextmanager
+async def held(steady: Service, job: Job, encoding: str = "pcm") -> AsyncIterator[Box]:
+    """Push to talk, and the button is held."""
+    async with box(Setup(steady.url, batch_ms=job.frame_ms, encoding=encoding)) as made:
+        await made.told("light", pattern="idle")
+        made.press()
+        await made.told("microphone")
+        await asyncio.sleep(WARM_UP_S)
+        yield made
+
+
+@asynccontextmanager
+async def at_rest(steady: Service, job: Job) -> AsyncIterator[Box]:
+    """Push to talk, and nobody touches the button."""
+    async with box(Setup(steady.url, batch_ms=job.frame_ms)) as made:
+        await made.told("light", pattern="idle")
+        await asyncio.sleep(AT_REST_S)
+        yield made
+
+
+@asynccontextmanager
+async def open_line(steady: Service, job: Job) -> AsyncIterator[Box]:
+    """An open line: everything goes up while the box talks."""
     await steady.ask("hear")
     setup = Setup(steady.url, mode="server", echo="hardware", batch_ms=job.frame_ms)
     async with box(setup) as made:
         await made.told("sound")
         await asyncio.sleep(WARM_UP_S)
-        await steady.ask("forget")
-        return await _measured(made, steady, job)
+        yield made
 
 
-async def replied_to(steady: Service, job: Job) -> Run:
-    """The whole daemon, hands-free: it talks, and listens for whoever wants to end that."""
-    async with conversing(steady, job, DAEMON) as made:
-        await steady.ask("forget")
-        return await _measured(made, steady, job)
+def spoken_to(steady: Service, job: Job) -> AbstractAsyncContextManager[Box]:
+    """Hands-free, with its detector: somebody talks, or both at once."""
+    return conversing(steady, job, BOTH_WAYS if job.duplex else DAEMON)
+
+
+def replied_to(steady: Service, job: Job) -> AbstractAsyncContextManager[Box]:
+    """Hands-free: the box talks, and listens for whoever wants to end that."""
+    return conversing(steady, job, DAEMON)
 
 
 @asynccontextmanager
@@ -175,16 +231,17 @@ async def conversing(steady: Service, job: Job, program: tuple[str, ...]) -> Asy
             yield made
 
 
-async def listening(steady: Service, job: Job) -> Run:
+@asynccontextmanager
+async def listening(steady: Service, job: Job) -> AsyncIterator[Box]:
     """Hands-free: the microphone is open, and nobody talks."""
     async with box(Setup(steady.url, batch_ms=job.frame_ms, mode="voice")) as made:
         await made.told("microphone")
         await asyncio.sleep(2 * WARM_UP_S)  # the detector learns the room
-        await steady.ask("forget")
-        return await _measured(made, steady, job)
+        yield made
 
 
-async def muted(steady: Service, job: Job) -> Run:
+@asynccontextmanager
+async def muted(steady: Service, job: Job) -> AsyncIterator[Box]:
     """Hands-free, and muted: the microphone is closed."""
     setup = Setup(steady.url, batch_ms=job.frame_ms, mode="voice", speaker_idle_s=1)
     async with box(setup) as made:
@@ -192,8 +249,7 @@ async def muted(steady: Service, job: Job) -> Run:
         await made.click("mute")
         await made.told("light", pattern="muted")
         await asyncio.sleep(AT_REST_S)
-        await steady.ask("forget")
-        return await _measured(made, steady, job)
+        yield made
 
 
 async def _measured(made: Box, steady: Service, job: Job) -> Run:

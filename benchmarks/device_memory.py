@@ -1,4 +1,4 @@
-"""Memory of the whole daemon while both talk at once; taken beside everything else."""
+"""Memory of the whole daemon while both talk at once."""
 
 from __future__ import annotations
 

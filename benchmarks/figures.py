@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,14 +37,17 @@ class Goal:
     Attributes:
         of: Which number.
         limit: It may reach this and not go beyond; downwards for `LEAST`, upwards for all others.
+        median: What the median may reach besides; None if that does not matter.
     """
 
     of: Of
     limit: float
+    median: float | None = None
 
     def __str__(self) -> str:
         sign = "≥" if self.of is Of.LEAST else "≤"
-        return f"{self.of} {sign} {self.limit:g}"
+        held = f"{self.of} {sign} {self.limit:g}"
+        return held if self.median is None else f"median ≤ {self.median:g}, {held}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Figure:
         goal: None for what is shown for comparison only.
         limited_by: What stands in the way where a goal is missed.
         paired: Measurements of the same index were taken one after the other.
-        peers: Of others that do the same, by name; taken in the same rounds.
+        peers: Of others that do the same, by name, in `unit`; where the goal is a ratio, each over
+            the floor that was measured with it.
         cannot: Why another has none, by name.
     """
 
@@ -107,12 +112,19 @@ class Figure:
         return [ours / floor for ours, floor in zip(self.ours, self.floor, strict=True)]
 
     @property
+    def sure(self) -> tuple[float, float] | None:
+        """Between what the ratio is, in 95 of 100 cases; None where too few pairs can tell."""
+        return interval(self.ratios) if self.paired else None
+
+    @property
     def met(self) -> bool | None:
         """Whether the goal is reached; None without one."""
         if self.goal is None:
             return None
         if self.goal.of is Of.LEAST:
             return self.shown >= self.goal.limit
+        if self.goal.median is not None and statistics.median(self.ours) > self.goal.median:
+            return False
         held = self.ratio if self.goal.of is Of.RATIO else self.shown
         return held <= self.goal.limit
 
@@ -134,3 +146,17 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 def p99(values: Sequence[float]) -> float:
     return percentile(values, 99)
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Where the median lies with at least 95 %, whatever the noise; None of fewer than six.
+
+    How many of n values are below the median is a toss of n coins (the sign test turned around).
+    """
+    count, below, rank = len(values), 0.0, 0
+    while (below := below + math.comb(count, rank) / 2**count) <= 0.025:
+        rank += 1
+    if not rank:
+        return None
+    ranked = sorted(values)
+    return ranked[rank - 1], ranked[count - rank]

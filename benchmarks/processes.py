@@ -21,10 +21,12 @@ class Service:
 
     Attributes:
         url: Where clients connect.
+        pid: Of its process.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self.url = url
+        self.pid = process.pid
         self._process = process
 
     async def ask(self, word: str) -> Any:
@@ -78,16 +80,34 @@ async def program(name: str, python: str = sys.executable, **job: Any) -> Any:
     return json.loads(out.splitlines()[-1])
 
 
-async def pairs(
-    ours: Callable[[], Awaitable[T]], floor: Callable[[], Awaitable[T]], count: int
-) -> tuple[list[T], list[T]]:
-    """Measure us and the floor one right after the other, each of them first every other time."""
-    measured: tuple[list[T], list[T]] = ([], [])
-    for number in range(count):
-        first = number % 2
-        measured[first].append(await (floor if first else ours)())
-        measured[1 - first].append(await (ours if first else floor)())
-    return measured
+@asynccontextmanager
+async def working(name: str, python: str = sys.executable, **job: Any) -> AsyncIterator[int]:
+    """Run a module; entered when it works, and left when it came to its end.
+
+    Args:
+        name: The module; it prints the `pid` of who works as soon as that is so.
+        python: Which Python runs it.
+        job: Its parameters.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    process = await _python(name, json.dumps(job), python=python)
+    try:
+        told: dict[str, int] = {}
+        while "pid" not in told:
+            if not (line := await _line(process)):
+                raise RuntimeError(f"{name} ended before it worked")
+            told = json.loads(line)
+        yield told["pid"]
+        async with asyncio.timeout(PATIENCE_S):
+            await process.communicate()
+    finally:
+        if process.returncode is None:  # nobody waits for it any more
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise RuntimeError(f"{name} ended with {process.returncode}")
 
 
 async def rounds(runs: Mapping[str, Callable[[], Awaitable[T]]], count: int) -> dict[str, list[T]]:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
+from benchmarks.conditions import Conditions
 from benchmarks.figures import Figure, Of
 from benchmarks.processes import ROOT
-from benchmarks.report import WORDS, number
+from benchmarks.report import WORDS, number, peer
+from benchmarks.results import Result
 
 README = ROOT / "README.md"
 PICTURE = ROOT / "benchmarks" / "latency.svg"
 SECTION = re.compile(r"(<!-- performance -->\n).*?(\n<!-- end -->)", re.DOTALL)
+HOW = """\
+CPU is user and system time of one process. A box, the floor and the peers have the same simulated
+card in theirs; wyoming-satellite has its microphone and speaker in others, which do not count, and
+a protocol without base64. The floor and the peers send every 20 ms, the box as each row says.
+For a ratio both stay up and work in turn, half a second each: it is the median of a slice over the
+floor's slices before and after it, and in brackets where that lies in 95 of 100 cases; a peer in
+such a row is shown by its own ratio. Where a row says nothing else, its median is shown.
+*Duplex, hands-free* sends everything while the box talks, which a conversation does not: there, who
+talks over a reply ends it. *Duplex, open line* is the mode of `activation = "server"`."""
 HEAD = "| figure | ours | floor | ratio | best peer | goal | |\n|---|---|---|---|---|---|---|"
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 UNITS = {"s per minute": "s/min", "MB per minute": "MB/min", "per s": "/s"}
 
 
@@ -21,32 +34,46 @@ class NoSection(Exception):
     """The README has no place for the chapter."""
 
 
-def updated(text: str, machine: Mapping[str, Any], figures: Sequence[Figure]) -> str:
+def check(text: str) -> None:
+    """Tell whether it has a place for the chapter.
+
+    Raises:
+        NoSection: It has none.
+    """
+    if not SECTION.search(text):
+        raise NoSection("README.md needs the lines <!-- performance --> and <!-- end -->")
+
+
+def updated(text: str, results: Mapping[str, Result]) -> str:
     """The README with the chapter made anew.
 
     Raises:
-        NoSection: Its marks are missing.
+        NoSection: It has no place for it.
     """
-    made = "\n".join(chapter(machine, figures))
-    text, found = SECTION.subn(lambda marks: marks[1] + made + marks[2], text)
-    if not found:
-        raise NoSection("README.md needs the lines <!-- performance --> and <!-- end -->")
-    return text
+    check(text)
+    made = "\n".join(chapter(results))
+    return SECTION.sub(lambda marks: marks[1] + made + marks[2], text)
 
 
-def chapter(machine: Mapping[str, Any], figures: Sequence[Figure]) -> Iterator[str]:
-    yield (
-        f"Measured on {machine['at'][:10]} by `benchmarks/run` on this machine: "
-        f"{machine['model']}, {machine['cores']} cores, Linux {machine['kernel']}, "
-        f"Python {machine['python']}, load {machine['load']:g} at the start."
-    )
+def chapter(results: Mapping[str, Result]) -> Iterator[str]:
+    """Parts in the order given; those of another run than most rows have its mark."""
+    figures = [figure for result in results.values() for figure in result.figures]
+    most, *others = _runs(results)
+    marks = {run: str(number).translate(RAISED) for number, run in enumerate(others, 1)}
+    yield f"Measured by `benchmarks/run`: {most}."
     yield ""
-    yield f"![Latency and CPU by part]({PICTURE.relative_to(ROOT)})"
+    yield f"![Latency and CPU by part](benchmarks/{PICTURE.name})"
+    yield ""
+    yield HOW
     yield ""
     yield HEAD
-    for figure in figures:
-        if figure.goal is not None:
-            yield _row(figure)
+    for result in results.values():
+        for figure in result.figures:
+            if figure.goal is not None:
+                yield _row(figure, marks.get(result.conditions, ""))
+    if marks:
+        yield "\nRows with a mark are of another run, and so is what the picture has of them:\n"
+        yield from (f"- {mark} {run}." for run, mark in marks.items())
     missed = [figure for figure in figures if figure.met is False and figure.limited_by]
     if missed:
         yield "\nWhat limits the goals that are missed:\n"
@@ -57,17 +84,34 @@ def chapter(machine: Mapping[str, Any], figures: Sequence[Figure]) -> Iterator[s
         yield from (f"- {name} {why}." for name, why in sorted(reasons))
 
 
-def _row(figure: Figure) -> str:
+def _runs(results: Mapping[str, Result]) -> list[Conditions]:
+    """Those with most rows first."""
+    rows: Counter[Conditions] = Counter()
+    for result in results.values():
+        rows[result.conditions] += sum(figure.goal is not None for figure in result.figures)
+    return [run for run, _ in rows.most_common()]
+
+
+def _ratio(figure: Figure) -> str:
+    if not figure.floor:
+        return ""
+    sure = figure.sure
+    between = f" ({number(sure[0])}–{number(sure[1])})" if sure else ""
+    return f"{number(figure.ratio)}{between}"
+
+
+def _row(figure: Figure, mark: str) -> str:
     assert figure.goal is not None
     unit = UNITS.get(figure.unit, figure.unit)
     of = "" if figure.goal.of in (Of.RATIO, Of.MEDIAN) else f" ({figure.goal.of})"
-    best = figure.best_peer
+    median = figure.goal.median is not None
+    middle = f"{number(statistics.median(figure.ours))}, " if median else ""
     cells = (
-        figure.name,
-        f"{number(figure.shown)} {unit}{of}",
+        f"{figure.name}{mark}",
+        f"{middle}{number(figure.shown)} {unit}{of}",
         number(figure.floor_shown) if figure.floor else "",
-        number(figure.ratio) if figure.floor else "",
-        f"{number(best[1])} {best[0]}" if best else ("none can" if figure.unmatched else ""),
+        _ratio(figure),
+        peer(figure),
         str(figure.goal),
         WORDS[figure.met],
     )

@@ -1,13 +1,12 @@
-"""CPU of talk: the transport beside a loop that only moves bytes."""
+"""CPU of talk: the transport in turn with a loop that only moves bytes; neither has a card."""
 
 from __future__ import annotations
 
-from functools import partial
-
+from benchmarks.clients.pace import Job
+from benchmarks.contenders import BARE, LAYER, against
 from benchmarks.figures import Effort, Figure, Goal, Of
-from benchmarks.processes import client, pairs, service
+from benchmarks.in_turn import pace
 
-FLOOR_MS = 20
 BATCHES_MS = (20, 40, 60)
 USUAL_MS = (40,)
 GOALS = {20: 1.1, 40: 0.8}  # what decoding, counting and watching may cost; what batches must save
@@ -15,33 +14,18 @@ LIMITED_BY = "after each pause all code on the way of a frame comes from memory,
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    figures: list[Figure] = []
-    async with service("steady") as steady:
-        for direction in ("duplex", "uplink"):
-            for batch_ms in USUAL_MS if effort.quick else BATCHES_MS:
-                figures += await _figures(steady.url, direction, batch_ms, effort)
-    return figures
+    return [
+        await _figure(direction, batch_ms, effort)
+        for direction in ("duplex", "uplink")
+        for batch_ms in (USUAL_MS if effort.quick else BATCHES_MS)
+    ]
 
 
-async def _figures(url: str, direction: str, batch_ms: int, effort: Effort) -> list[Figure]:
-    duplex = direction == "duplex"
-    for_s = effort.of(2, 1)
-    stream = partial(client, url=url, for_s=for_s, duplex=duplex)
-    ours_runs, floor_runs = await pairs(
-        partial(stream, "layer_stream", frame_ms=batch_ms),
-        partial(stream, "floor_stream", frame_ms=FLOOR_MS),
-        effort.of(6, 2),
-    )
-    ours, floor = (
-        [run["cpu_s"] * 1e6 / for_s for run in every] for every in (ours_runs, floor_runs)
-    )
-    limit = GOALS.get(batch_ms) if duplex else None
-    goal = None if limit is None else Goal(Of.RATIO, limit)
-    name = f"CPU, {direction}, batches of {batch_ms} ms"
-    figures = [Figure(name, "µs per s", ours, floor, goal, LIMITED_BY)]
-    if duplex:
-        per_batch = [micros * batch_ms / 1000 for micros in ours]
-        per_frame = [micros * FLOOR_MS / 1000 for micros in floor]
-        name = f"CPU, {direction}, one batch of {batch_ms} ms and its share of the reply"
-        figures.append(Figure(name, "µs", per_batch, per_frame))
-    return figures
+async def _figure(direction: str, batch_ms: int, effort: Effort) -> Figure:
+    job = Job("", batch_ms, 0, duplex=direction == "duplex")
+    ours, floor = await against(BARE, LAYER.worker, job, pace(effort))
+    limit = GOALS.get(batch_ms) if job.duplex else None
+    return Figure(
+        f"CPU, transport alone, {direction}, batches of {batch_ms} ms", "s per minute", ours, floor,
+        None if limit is None else Goal(Of.RATIO, limit), LIMITED_BY,
+    )  # fmt: skip

@@ -17,7 +17,9 @@ from pi_voice import build, equipment, service
 from pi_voice.budget import Caps, Ledger
 from pi_voice.build_audio import wire
 from pi_voice.config import Settings
-from pi_voice.control import Access, ControlServer
+from pi_voice.control import ControlServer
+from pi_voice.control_wishes import Access
+from pi_voice.core.events import Wish
 from pi_voice.core.states import Turn
 from pi_voice.crashes import CrashFile, Probation, is_loop
 from pi_voice.daemon import Daemon
@@ -191,13 +193,17 @@ def control(settings: Settings, watched: Watched, journal: Journal) -> ControlSe
         status=lambda: watched.overview.status(loop.time()),
         logs=journal.lines,
         last_run=lambda: last_run(settings.device.state_dir),
-    )
-    return ControlServer(
-        settings.device.runtime_dir,
-        access,
-        group=settings.control.group,
         remote_unmute=settings.privacy.remote_unmute,
+        hand_unmutes=hand_unmutes(settings),
     )
+    return ControlServer(settings.device.runtime_dir, access, group=settings.control.group)
+
+
+def hand_unmutes(settings: Settings) -> bool:
+    """Whether a button ends a mute that was asked for; the mute switch ends only its own."""
+    button = settings.button
+    mutes = Wish.MUTE in (button.hold, button.tap, button.double, button.long)
+    return button.driver != "none" and (mutes or settings.mute_button.pin is not None)
 
 
 def rss_mb() -> float:

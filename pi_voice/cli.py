@@ -7,10 +7,9 @@ import contextlib
 import math
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pi_voice import __version__
 from pi_voice.errors import ConfigError, PiVoiceError, UsageError
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 CONFIG = Path("/etc/pi-voice/config.toml")
 MODES = ("push_to_talk", "voice", "toggle")
+ALL_MODES = (*MODES, "server", "semantic")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,10 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses by itself what it does not know: with the usage of the verb, not of all verbs."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pi-voice", description="A realtime voice device on a Raspberry Pi."
-    )
+    parser = _Parser(prog="pi-voice", description="A realtime voice device on a Raspberry Pi.")
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
@@ -81,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_simulate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_simulate(verbs: argparse._SubParsersAction[_Parser]) -> None:
     said = "let a simulated box live through a day of faults, faster than it passes"
     simulate = verbs.add_parser("simulate", help=said)
     hours, speed = (
@@ -95,11 +103,13 @@ def _add_simulate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which = "all, none, or names with commas between them; a wrong one lists them"
     simulate.add_argument("--faults", default="all", metavar="NAMES", help=which)
     simulate.add_argument("--json", type=Path, metavar="FILE", help="write the outcome there, too")
+    how = "how people talk to it, as in [activation] mode; push_to_talk by default"
+    simulate.add_argument("--mode", choices=ALL_MODES, default=ALL_MODES[0], help=how)
     simulate.set_defaults(verb=_simulate)
 
 
-def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    what = argparse.ArgumentParser(add_help=False)
+def _add_doctor(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    what = _Parser(add_help=False)
     what.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
     what.add_argument("--offline", action="store_true", help="leave the network alone")
 
@@ -118,8 +128,8 @@ def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     report.set_defaults(verb=_report)
 
 
-def _add_remote(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    where = argparse.ArgumentParser(add_help=False)
+def _add_remote(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    where = _Parser(add_help=False)
     where.add_argument("--config", type=Path, metavar="FILE", help=f"instead of {CONFIG}")
 
     status = verbs.add_parser("status", parents=[where], help="how things stand at the box")
@@ -145,7 +155,7 @@ def _add_remote(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     logs.set_defaults(verb=_logs)
 
 
-def _add_demo(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_demo(verbs: argparse._SubParsersAction[_Parser]) -> None:
     demo = verbs.add_parser("demo", help="hold a conversation without any hardware")
     said = "say this, in a turn of its own; may be given again"
     demo.add_argument("--wav", type=Path, action="append", default=[], metavar="IN.wav", help=said)
@@ -222,7 +232,7 @@ def _simulate(options: argparse.Namespace) -> int:
     from pi_voice import simulate
 
     wanted = (options.hours, options.speed, options.seed, options.faults, options.json)
-    return simulate.run(simulate.Wishes(*wanted))
+    return simulate.run(simulate.Wishes(*wanted, mode=options.mode))
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -242,13 +252,13 @@ def _devices(options: argparse.Namespace) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     settings = _settings(options.config)
-    from pi_voice import build_audio, calibration
+    from pi_voice import build_audio, calibration, service
 
+    service.configure_logging("error")  # what is missing ends it, and is told then
     sys.stdout.write(f"{calibration.BEFORE}\n")
     sys.stdout.flush()
-    sys.stdout.writelines(
-        f"{line}\n" for line in calibration.lines(build_audio.calibrate(settings))
-    )
+    measured = build_audio.calibrate(settings)
+    sys.stdout.writelines(f"{line}\n" for line in calibration.lines(measured))
     return 0
 
 
@@ -284,17 +294,11 @@ def _logs(options: argparse.Namespace) -> int:
 
 
 def _lights(options: argparse.Namespace) -> int:
-    """Turn off the lights, and count a crash: systemd calls it after each end of the service.
-
-    It succeeds always: a failure would hide the cause of that end.
-    """
-    from pi_voice.build_lights import lights_off
-    from pi_voice.crashes import CrashFile
+    """Succeed always: systemd calls it at the end, where a failure would hide the cause."""
+    from pi_voice.build_lights import after_the_end
 
     try:
-        settings = _settings(options.config)
-        CrashFile(settings.device.runtime_dir).take_in(os.environ, time.monotonic())
-        lights_off(settings)
+        after_the_end(_settings(options.config))
     except PiVoiceError as error:
         sys.stderr.write(f"pi-voice: {error}\n")
     return 0

@@ -10,43 +10,20 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pi_voice.control_wire import REQUEST_BYTES, SOCKET, Answer, Request, RequestError, Verb
-from pi_voice.core.events import Cue, Event, Say, Wish
-from pi_voice.status import NOT_KEPT, Status
+from pi_voice.control_wishes import Access, Wishes
 
 logger = logging.getLogger(__name__)
 
 CLIENTS = 8  # a person, a few scripts, and room for some that hang
 IDLE_S = 5.0  # for a whole line to come, and for an answer to be taken
-EFFECT_S = 2.0  # a card that takes longer to close is broken
-LOOKS = 100  # at the status while a wish takes effect: nobody notices 20 ms
-LISTENING, ANSWERING = ("listening", "ending"), ("thinking", "speaking")
 CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
-NO_SPEAKER = "no_speaker"  # the name of its finding
 SO_PEERGROUPS = 59  # <asm-generic/socket.h>, which every Raspberry Pi uses; the module lacks it
 GROUPS_BYTES = 1024  # 256 groups; socket.getsockopt takes no more
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What the socket reaches of the box; every call returns at once.
-
-    Attributes:
-        ask: Puts an event into the inbox.
-        status: How things stand.
-        logs: The last lines of the log, the oldest first.
-        last_run: Those of the run that ended by a fault of its own.
-    """
-
-    ask: Callable[[Event], None]
-    status: Callable[[], Status]
-    logs: Callable[[], Sequence[str]] = tuple
-    last_run: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +43,13 @@ class ControlServer:
         folder: Where the socket is made.
         access: What it reaches.
         group: Name of the group.
-        remote_unmute: Let the socket unmute; otherwise only a hand at the box can.
     """
 
-    def __init__(self, folder: Path, access: Access, *, group: str, remote_unmute: bool) -> None:
+    def __init__(self, folder: Path, access: Access, *, group: str) -> None:
         self._path = folder / SOCKET
         self._access = access
         self._group = group
-        self._wishes = Wishes(access, remote_unmute=remote_unmute)
+        self._wishes = Wishes(access)
         self._gid: int | None = None
         self._inode: int | None = None
         self._server: asyncio.Server | None = None
@@ -194,113 +170,6 @@ class ControlServer:
             return Answer(ok=True, lines=tuple(lines))
         ok, text = await self._wishes.fulfil(request)
         return Answer(ok, text, self._access.status().as_dict())
-
-
-class Wishes:
-    """Asks the device, and knows in one sentence what came of it.
-
-    Args:
-        access: To the device.
-        remote_unmute: As of ControlServer.
-    """
-
-    def __init__(self, access: Access, *, remote_unmute: bool) -> None:
-        self._access = access
-        self._remote_unmute = remote_unmute
-
-    async def fulfil(self, request: Request) -> tuple[bool, str]:
-        """Do what is asked for, and wait until it took effect.
-
-        Returns:
-            Whether it did, and the sentence.
-        """
-        if request.verb is Verb.MUTE:
-            return await self._mute()
-        if request.verb is Verb.UNMUTE:
-            return await self._unmute()
-        if request.verb is Verb.INTERRUPT:
-            return await self._interrupt()
-        if request.verb is Verb.SAY:
-            return self._say(request.text)
-        return True, ""
-
-    async def _mute(self) -> tuple[bool, str]:
-        self._wish(Wish.MUTE)
-        if await self._becomes(
-            lambda now: now.muted and now.microphone != "open" and now.mute_kept
-        ):
-            return True, f"muted: the microphone is closed{self._until_when()}"
-        if self._access.status().muted and self._access.status().microphone != "open":
-            return True, "muted: the microphone is closed; the disk is slow to keep it"
-        if self._access.status().muted:
-            return False, (
-                f"muted: nothing is sent, but the microphone is still open after {EFFECT_S:g} s. "
-                "Look who holds it: sudo pi-voice mute --verify"
-            )
-        return False, "the box did not mute; look why: pi-voice logs"
-
-    def _until_when(self) -> str:
-        """A mute that ends with the power is worth a word."""
-        found = (finding for finding in self._access.status().findings)
-        lost = next((finding.text for finding in found if finding.name == NOT_KEPT), "")
-        return f"; but {lost}" if lost else ""
-
-    async def _unmute(self) -> tuple[bool, str]:
-        now = self._access.status()
-        if not now.muted:
-            return True, f"not muted: the microphone is {_microphone(now)}"
-        if now.switched_off:
-            return False, "the mute switch at the box is closed; only it can unmute"
-        if not self._remote_unmute:
-            return False, (
-                "only the button at the box can unmute; to allow it here, set [privacy] "
-                "remote_unmute = true, then: sudo systemctl restart pi-voice"
-            )
-        self._wish(Wish.UNMUTE)
-        is_kept = await self._becomes(lambda now: not now.muted and now.mute_kept)
-        now = self._access.status()
-        if not now.muted:
-            hears = ": the box hears you again when a turn begins"
-            if now.microphone == "lost":
-                hears = f", but the microphone is {_microphone(now)}"
-            return True, f"unmuted{hears}" + ("" if is_kept else "; the disk is slow to keep it")
-        return False, "the box did not unmute; look why: pi-voice logs"
-
-    async def _interrupt(self) -> tuple[bool, str]:
-        before = self._access.status().turn
-        self._wish(Wish.INTERRUPT)
-        if before not in ANSWERING:
-            return True, "there was nothing to interrupt"
-        if await self._becomes(lambda now: now.turn not in ANSWERING):
-            return True, "interrupted: the box is silent"
-        return False, "the box did not stop; look why: pi-voice logs"
-
-    def _say(self, text: str) -> tuple[bool, str]:
-        now = self._access.status()
-        if now.trouble:
-            why = now.connection_reason or now.trouble.replace("_", " ")
-            return False, f"the box cannot say it, because only the service can speak: {why}"
-        if lost := next((found for found in now.findings if found.name == NO_SPEAKER), None):
-            return False, f"the box cannot say it: {lost.text}. {lost.hint}".rstrip(". ")
-        if now.turn in LISTENING:
-            return False, "somebody talks to the box; try again"
-        self._access.ask(Say(text))
-        return True, "the box was asked to say it"
-
-    def _wish(self, wish: Wish) -> None:
-        self._access.ask(Cue(wish, asyncio.get_running_loop().time()))
-
-    async def _becomes(self, fact: Callable[[Status], bool]) -> bool:
-        """Wait until the status shows it; False if it takes too long."""
-        for _ in range(LOOKS):
-            if fact(self._access.status()):
-                return True
-            await asyncio.sleep(EFFECT_S / LOOKS)
-        return fact(self._access.status())
-
-
-def _microphone(now: Status) -> str:
-    return f"{now.microphone}: {now.microphone_reason}" if now.microphone_reason else now.microphone
 
 
 def _make_room(path: Path) -> None:

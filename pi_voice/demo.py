@@ -15,7 +15,7 @@ from pi_voice import build, build_audio
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Cue, Wish
-from pi_voice.demo_view import Outcome, Screen, TurnOutcome, table
+from pi_voice.demo_view import Outcome, Screen, TurnOutcome, closing, table
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import AudioFormat
 from pi_voice.sim.microphone import Utterance
@@ -65,7 +65,7 @@ def run(wishes: Wishes) -> int:
     screen.say("You only watch: a recorded voice talks to a simulated box.")
     outcome = asyncio.run(_hold(wishes, speeches, screen))
     screen.say(*table(outcome))
-    screen.say(f"What the speaker played is in {wishes.out}")
+    screen.say(f"What the speaker played is in {wishes.out}", closing(outcome))
     if wishes.as_json:
         sys.stdout.write(f"{json.dumps(outcome.as_dict())}\n")
     return 0 if outcome.is_complete else 1

@@ -155,5 +155,17 @@ def table(outcome: Outcome) -> Iterator[str]:
         yield f"While muted, {outcome.muted_bytes_sent} bytes of audio reached the service."
 
 
+def closing(outcome: Outcome) -> str:
+    """What to do next, or what to look at."""
+    if outcome.is_complete:
+        return (
+            "Next: --wav question.wav asks in your own voice; on a Raspberry Pi, sudo ./install.sh "
+            "makes the box."
+        )
+    if outcome.muted_bytes_sent:
+        return "This is a fault of the program: it was heard while it was muted."
+    return "A reply was not heard whole: is this machine busy? Try again, or with another --wav."
+
+
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"

@@ -75,7 +75,7 @@ HINTS: Mapping[Failure, Hint] = MappingProxyType(
         ),
         Failure.MISCONFIGURED: Hint(
             "the configuration cannot be used",
-            "sudo pi-voice config check",
+            "sudo pi-voice config check --service",
         ),
     }
 )

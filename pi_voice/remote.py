@@ -16,17 +16,25 @@ from pathlib import Path
 
 from pi_voice import captures, journal, status
 from pi_voice.control_wire import REQUEST_BYTES, SOCKET, Answer, Request, RequestError, Verb
-from pi_voice.errors import EXIT_FAULT, EXIT_FORBIDDEN, EXIT_UNAVAILABLE, PiVoiceError, UsageError
+from pi_voice.errors import (
+    EXIT_CONFIG,
+    EXIT_FAULT,
+    EXIT_FORBIDDEN,
+    EXIT_UNAVAILABLE,
+    PiVoiceError,
+    UsageError,
+)
 
 ANSWER_S = 10.0  # longer than the box waits for a card that is slow to close
 ANSWER_BYTES = 2**21  # 200 lines of 1,000 characters, of up to 6 bytes each
 ASK_S = 3.0  # systemd answers at once, if ever
 UNIT = "pi-voice.service"
-START = "sudo systemctl start pi-voice; if it ends again: sudo pi-voice doctor"
+PROPERTIES = ("LoadState", "ActiveState", "SubState", "ExecMainStatus", "MainPID", "NRestarts")
 ALL_WELL = (
     "No run ended by a fault of its own. A power cut or kill -9 leaves no last lines here; "
     "what systemd kept: journalctl -u pi-voice"
 )
+DOCTOR = "sudo pi-voice doctor"
 JOURNAL = "Look why: journalctl -u pi-voice"
 
 
@@ -54,14 +62,14 @@ class Box:
         runtime: [device] runtime_dir.
         state: [device] state_dir.
         group: [control] group.
-        start: The command that starts it.
+        named: The file that was named on the command line; None for the one of the service.
         listens: [control] enabled.
     """
 
     runtime: Path = Path("/run/pi-voice")
     state: Path = Path("/var/lib/pi-voice")
     group: str = "pi-voice"
-    start: str = START
+    named: Path | None = None
     listens: bool = True
 
     @classmethod
@@ -82,18 +90,18 @@ class Box:
                 fact = getattr(error, "strerror", None) or error
                 raise UsageError(f"{config}: {fact}; name the right one with --config") from error
             return cls()
-        start = f"pi-voice run --config {config}" if required else START
+        named = config if required else None
         try:
             device, control = tables.get("device", {}), tables.get("control", {})
             return cls(
                 Path(device.get("runtime_dir", cls().runtime)),
                 Path(device.get("state_dir", cls().state)),
                 str(control.get("group", cls().group)),
-                start,
+                named,
                 control.get("enabled") is not False,
             )
         except (AttributeError, TypeError):  # not what the schema says
-            return cls(start=start)
+            return cls(named=named)
 
     def ask(self, request: Request) -> tuple[Answer, int]:
         """Ask, and wait for the answer.
@@ -124,11 +132,10 @@ class Box:
                 "with [control] enabled = false the box answers nobody. Set it to true, then: "
                 "sudo systemctl restart pi-voice"
             )
-        start = f"Start it: {self.start}"
         if isinstance(error, FileNotFoundError):
-            return NotRunningError(f"there is no {path}: the service does not run. {start}")
+            return NotRunningError(f"there is no {path}: {self._absence()}")
         if isinstance(error, ConnectionRefusedError):
-            return NotRunningError(f"nobody answers at {path}: the service has ended. {start}")
+            return NotRunningError(f"nobody answers at {path}: {self._absence()}")
         if isinstance(error, PermissionError):
             return ForbiddenError(
                 f"you may not use {path}. Join the group {self.group} and log in again: "
@@ -137,6 +144,29 @@ class Box:
         if isinstance(error, TimeoutError):
             return NotRunningError(f"no answer at {path} within {ANSWER_S:g} s. {JOURNAL}")
         return NotRunningError(f"{path} cannot be used ({error.strerror or error}). {JOURNAL}")
+
+    def _absence(self) -> str:
+        """Why nobody answers, and what to do."""
+        if self.named:
+            return f"the service does not run. Start it: pi-voice run --config {self.named}"
+        unit = _unit()
+        state, again = unit.get("ActiveState"), unit.get("SubState") == "auto-restart"
+        if unit.get("LoadState") == "not-found":
+            return "the service is not installed. In the folder of the program: sudo ./install.sh"
+        if state == "failed" and unit.get("ExecMainStatus") == str(EXIT_CONFIG):
+            return (
+                "the service has ended, because its configuration cannot be used. "
+                "Run: sudo pi-voice config check; then: sudo systemctl restart pi-voice"
+            )
+        if state == "failed" or again:
+            what = "ends again and again" if again else "has failed"
+            return f"the service {what}. See why: {DOCTOR}"
+        if state == "activating":
+            return f"the service is just starting. Try again; if it stays so: {DOCTOR}"
+        if state == "active":
+            return f"the service runs, but does not answer there. {JOURNAL}"
+        start = "sudo systemctl start pi-voice"
+        return f"the service does not run. Start it: {start}; if it ends again: {DOCTOR}"
 
 
 def show_status(box: Box, *, as_json: bool) -> int:
@@ -149,15 +179,20 @@ def show_status(box: Box, *, as_json: bool) -> int:
 
 def _restarts(pid: int) -> dict[str, object]:
     """How often systemd started it again, where it is systemd that started it."""
-    command = ("systemctl", "show", UNIT, "--property=MainPID,NRestarts")
+    unit = _unit()
+    restarts = unit.get("NRestarts", "")
+    is_it = unit.get("MainPID") == str(pid)
+    return {"restarts": int(restarts)} if is_it and restarts.isdecimal() else {}
+
+
+def _unit() -> dict[str, str]:
+    """What systemd knows of the service; nothing where there is no systemd."""
+    command = ("systemctl", "show", UNIT, f"--property={','.join(PROPERTIES)}")
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    known = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
-    restarts = known.get("NRestarts", "")
-    is_it = known.get("MainPID") == str(pid)
-    return {"restarts": int(restarts)} if is_it and restarts.isdecimal() else {}
+    return dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
 
 
 def wish(box: Box, verb: Verb, text: str = "") -> int:
@@ -182,11 +217,22 @@ def mute(box: Box, *, verify: bool) -> int:
 
 def show_logs(box: Box, *, count: int, last_run: bool) -> int:
     """Print the last lines of the log, or of the run that ended by a fault of its own."""
-    lines = _last_run(box) if last_run else box.ask(Request(Verb.LOGS))[0].lines
+    lines = _last_run(box) if last_run else _lines(box)
     if last_run and not lines:
         _print([ALL_WELL])
     _print(lines[-count:])
     return 0
+
+
+def _lines(box: Box) -> tuple[str, ...]:
+    try:
+        return box.ask(Request(Verb.LOGS))[0].lines
+    except NotRunningError as error:  # then systemd has them, if it was systemd that ran it
+        if box.named:
+            raise
+        raise NotRunningError(
+            f"{error}. What it said: sudo journalctl -u pi-voice -n 50"
+        ) from error
 
 
 def _last_run(box: Box) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ from pi_voice.frames import WIRE
 from pi_voice.sim import clock
 from pi_voice.sim.network import Network
 from pi_voice.simulate_checks import Ear, Growth, Guard, Lines
-from pi_voice.simulate_faults import FAULTS, Scene, Weather
+from pi_voice.simulate_faults import FAULTS, UNNOTICED, Scene, Weather
+from pi_voice.simulate_habits import Mode
 from pi_voice.simulate_person import Person
 from pi_voice.simulate_record import Record
 
@@ -45,6 +46,7 @@ class Wishes:
         seed: Of all dice; the same seed is the same story.
         faults: "all", "none", or names out of the table, with commas between them.
         json: Where the outcome is written, too.
+        mode: How people talk to the box.
     """
 
     hours: float = 24.0
@@ -52,15 +54,16 @@ class Wishes:
     seed: int = 1
     faults: str = "all"
     json: Path | None = None
+    mode: Mode = "push_to_talk"
 
     def names(self) -> list[str]:
-        """The faults that may strike.
+        """The faults that may strike; all are those that a box in this mode can notice.
 
         Raises:
             UsageError: There is no such fault.
         """
         if self.faults in ("all", "none"):
-            return list(FAULTS) if self.faults == "all" else []
+            return _that_are_noticed(self.mode) if self.faults == "all" else []
         names = self.faults.split(",")
         for name in names:
             if name not in FAULTS:
@@ -157,7 +160,7 @@ async def _stage(
     wishes: Wishes, network: Network
 ) -> AsyncIterator[tuple[Record, Growth, set[asyncio.Task[None]]]]:
     """The box, its person and the weather, all of them running."""
-    settings, record, growth = _settings(), Record(), None
+    settings, record = _settings(wishes.mode), Record()
     async with build.simulation(settings, WIRE) as made:
         made.service.calendar = lambda: 0.0  # a date is never the same: sessions count from birth
         made.service.keep(sessions=SESSIONS, audio_bytes=AUDIO_BYTES)
@@ -167,7 +170,7 @@ async def _stage(
         scenes = [Scene(made, network, chance, asyncio.Lock()) for chance in dice]
         scenes[1] = replace(scenes[1], hands=scenes[0].hands)
         growth = Growth()
-        person = Person(scenes[0], record)
+        person = Person(scenes[0], record, wishes.mode)
         weather = Weather(scenes[1], record, wishes.names())
         guard = Guard(made, Ear(made.daemon.device, network), record)
         lives = (made.daemon.run(), person.lives(), weather.blow(), guard.watch(), growth.watch())
@@ -182,9 +185,10 @@ async def _stage(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _settings() -> Settings:
+def _settings(mode: Mode) -> Settings:
     """As it ships, without the limits that would end the talking after two hours."""
     settings = Settings()
+    echo = "hardware" if mode in build.TURN_DETECTION else settings.audio.echo
     limits = replace(
         settings.limits,
         turn_s=0.0,
@@ -193,7 +197,8 @@ def _settings() -> Settings:
         day_min=0.0,
         idle_hang_up_min=0.0,
     )
-    return replace(settings, limits=limits)
+    activation, audio = replace(settings.activation, mode=mode), replace(settings.audio, echo=echo)
+    return replace(settings, activation=activation, audio=audio, limits=limits)
 
 
 def _look_for_crash(tasks: set[asyncio.Task[None]], record: Record) -> None:
@@ -202,6 +207,10 @@ def _look_for_crash(tasks: set[asyncio.Task[None]], record: Record) -> None:
             error = task.exception()
             if error is not None:
                 record.fail(f"the box crashed: {error!r}")
+
+
+def _that_are_noticed(mode: Mode) -> list[str]:
+    return [name for name in FAULTS if name not in UNNOTICED.get(mode, ())]
 
 
 # -- what people read
@@ -213,6 +222,7 @@ def report(outcome: Outcome) -> Iterator[str]:
     speed = outcome.simulated_s / outcome.took_s
     yield ""
     yield f"simulated        {_hours(outcome.simulated_s)} h at {speed:.0f}×, seed {wishes.seed}"
+    yield f"mode             {wishes.mode}"
     turns = ", ".join(f"{count} {what}" for what, count in record.outcomes.most_common())
     yield f"turns            {record.outcomes.total()}: {turns}"
     yield f"sessions         {record.downs.total() + 1}, {outcome.swaps} ended by age"
@@ -229,7 +239,8 @@ def report(outcome: Outcome) -> Iterator[str]:
     if outcome.problem:
         yield from record.steps
         yield f"at {_hours(outcome.simulated_s)} h ({outcome.simulated_s:.3f} s): {outcome.problem}"
-        again = f"pi-voice simulate --seed {wishes.seed} --hours {wishes.hours:g}"
+        again = f"pi-voice simulate --mode {wishes.mode} --seed {wishes.seed}"
+        again = f"{again} --hours {wishes.hours:g}"
         yield f"See it again with: {again} --faults {wishes.faults} --speed max"
     else:
         yield "Nothing happened that must not."
@@ -249,6 +260,7 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
     """The outcome for programs."""
     record = outcome.record
     return {
+        "mode": outcome.wishes.mode,
         "seed": outcome.wishes.seed,
         "faults": outcome.wishes.faults,
         "simulated_s": outcome.simulated_s,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from array import array
 from pathlib import Path
 
 from pi_voice import build
 from pi_voice.core import states
 from pi_voice.core.actions import Pattern
+from pi_voice.core.device import COMPLAINT_MS
 from pi_voice.core.events import Cue, Wish
 from pi_voice.frames import SAMPLE_BYTES
 from pi_voice.sim.microphone import Utterance
@@ -16,26 +18,28 @@ from pi_voice.sim.service_records import Turn
 from pi_voice.sim.wav import read_wav
 from pi_voice.simulate_checks import LONGEST_TURN_S
 from pi_voice.simulate_faults import Scene, waits_for
+from pi_voice.simulate_habits import HABITS, Mode
 from pi_voice.simulate_record import Record
 
 HELLO = Path(build.__file__).parent / "sim" / "hello.wav"
 PAUSE_S = 62.0  # between two turns on average: more than 1,000 a day
-LIGHT_S = 2.0  # who sees no light by then does not talk
 SILENCE_S = 0.1  # a press during a reply silences it by then
-TAP_S = 0.06
+MOMENT_S = 0.05  # before the last word ends
+NOISE_PEAK = 300  # -40 dB, below which no detector hears speech
 ROUNDING_MS = 1.0
 LOSERS = ("speaker", "microphone")  # without a speaker no word of comfort can be heard
 
 
 class Person:
-    """Presses, talks, listens, interrupts, mutes; every turn is judged by what came of it."""
+    """Talks, listens, interrupts, mutes; every turn is judged by what came of it."""
 
-    def __init__(self, scene: Scene, record: Record) -> None:
+    def __init__(self, scene: Scene, record: Record, mode: Mode) -> None:
         self._box = scene.box
         self._hands = scene.hands
         self._chance = scene.chance
         self._device = scene.box.daemon.device
         self._record = record
+        self._habit = HABITS[mode](scene.box, scene.chance)
         self._speech = speech(scene.box.microphone.format.rate_hz)
         self._acts = {
             self._asks: 70,
@@ -60,18 +64,16 @@ class Person:
     async def _asks(self) -> None:
         began_s = self._now_s
         said = await self._speaks()
-        self._box.button.release()
         await self._is_idle()
         self._judge(began_s, said)
 
     async def _interrupts(self) -> None:
-        """Ask, and press in mid-reply."""
+        """Ask, and want no more of the reply in its middle."""
         began_s = self._now_s
         await self._speaks()
-        self._box.button.release()
         if await self._reply_is_heard():
             pressed_s = self._now_s
-            await self._box.button.hold(TAP_S * 1000)
+            await self._habit.interrupts()
             await self._expect_silence(pressed_s, began_s)
         await self._is_idle()
         self._count("interrupted")
@@ -79,67 +81,71 @@ class Person:
     async def _talks_over(self) -> None:
         """Ask, and ask something else in mid-reply."""
         await self._speaks()
-        self._box.button.release()
         await self._reply_is_heard()
         self._count("talked over")
         await self._asks()
 
     async def _mutes_in_mid_word(self) -> None:
         began_s = self._now_s
-        self._box.button.press()
-        if await waits_for(lambda: self._box.leds.mic_is_open, LIGHT_S):
-            self._says()
-            await asyncio.sleep(self._chance.uniform(0.1, 1.5))
-        self._wish(Wish.MUTE)
+        if await self._habit.begins():
+            words_s = self._says().ends_s - self._now_s
+            longest_s = min(words_s - MOMENT_S, 1.5) if self._habit.hands_free else 1.5
+            await asyncio.sleep(self._chance.uniform(0.1, longest_s))
+        muted_s = self._wish(Wish.MUTE)
         await asyncio.sleep(self._chance.uniform(0.1, 2.0))
-        self._box.button.release()
+        await self._habit.ends()
         await self._stays_muted()
-        if self._commits(began_s):
+        if self._commits(muted_s if self._habit.hands_free else began_s):
             self._record.fail("a question that was muted in mid-word was asked")
         self._count("muted in mid-word")
 
     async def _talks_to_the_muted_box(self) -> None:
-        self._wish(Wish.MUTE)
+        muted_s = self._wish(Wish.MUTE)
         await asyncio.sleep(self._chance.uniform(0.1, 1.0))
         self._box.button.press()
-        self._says()
+        said = self._says()
         await asyncio.sleep(self._chance.uniform(0.1, 3.0))
         self._box.button.release()
+        await said
         await self._stays_muted()
+        if self._commits(muted_s):
+            self._record.fail("the muted box was asked")
         self._count("talked to the muted box")
 
     async def _taps(self) -> None:
         began_s = self._now_s
-        await self._box.button.hold(self._chance.uniform(5, 80))
+        await self._habit.taps()
         await self._is_idle()
         if self._commits(began_s):
             self._record.fail("a tap became a question")
         self._count("tapped")
 
     async def _changes_their_mind(self) -> None:
-        """Ask, and press again before the answer comes."""
+        """Ask, and want no answer before it comes."""
         await self._speaks()
-        self._box.button.release()
         await asyncio.sleep(self._chance.uniform(0.0, 0.5))
-        await self._box.button.hold(TAP_S * 1000)
+        await self._habit.interrupts()
         await self._is_idle()
         self._count("changed their mind")
 
     # -- what that is made of
 
     async def _speaks(self) -> Utterance | None:
-        """Hold the button and talk, if the light says that the box hears."""
-        self._box.button.press()
-        if not await waits_for(lambda: self._box.leds.mic_is_open, LIGHT_S):
-            return None
-        return await self._says()
+        """Talk, if the light says that the box hears; None if it does not."""
+        began_s = self._now_s
+        said = None
+        if await self._habit.begins():
+            said = await self._says()
+            self._expect_no_talk(began_s)
+        await self._habit.ends()
+        return said
 
     def _says(self) -> Utterance:
         rate_hz = self._box.microphone.format.rate_hz
         length = int(
             self._chance.uniform(0.4, len(self._speech) / SAMPLE_BYTES / rate_hz) * rate_hz
         )
-        pcm = self._speech[-length * SAMPLE_BYTES :] * self._chance.choice((1, 1, 1, 2))
+        pcm = self._speech[: length * SAMPLE_BYTES] * self._chance.choice((1, 1, 1, 2))
         return self._box.microphone.say(pcm, rate_hz)
 
     async def _reply_is_heard(self) -> bool:
@@ -159,6 +165,15 @@ class Person:
         late = loud_s is not None and loud_s - pressed_s > SILENCE_S
         if late and not self._record.excuse(began_s, self._now_s):
             self._record.fail("a press in mid-reply did not silence the box within 100 ms")
+
+    def _expect_no_talk(self, began_s: float) -> None:
+        """Who listens does not talk."""
+        listens_s = self._shown_s(Pattern.LISTENING, began_s)
+        if listens_s is None or self._record.excuse(began_s, self._now_s):
+            return
+        loud_s = self._box.speaker.loud_until(listens_s)
+        if loud_s is not None and loud_s - listens_s > SILENCE_S:
+            self._record.fail("the box talked into the user's words")
 
     async def _stays_muted(self) -> None:
         """Leave the box muted for a while; nobody from afar may change that."""
@@ -180,28 +195,51 @@ class Person:
     def _judge(self, began_s: float, said: Utterance | None) -> None:
         record, now_s = self._record, self._now_s
         excuse = record.excuse(began_s, now_s)
-        if said is not None and not record.excuse(began_s, now_s, ("microphone",)):
-            self._expect_whole(said, began_s)
+        self._expect_whole(said, began_s)
         if self._heard_ms(began_s) > 0:
             self._count("answered")
             self._expect_all_heard(began_s, excuse)
         elif not excuse:
             told = record.told_since(began_s)
             record.fail(f"no answer came, and nothing was wrong; the box said: {told}")
-        elif record.told_since(began_s) is not None:
+        elif record.told_since(began_s - self._patience_s) is not None:
             self._count("told why not")
         elif record.excuse(began_s, now_s, LOSERS):
             self._count("without a card")
+        elif self._saw_that_nobody_hears(began_s):
+            self._count("saw that nobody hears")
         else:
             record.fail(f"no answer came during {excuse}, and nobody was told")
 
-    def _expect_whole(self, said: Utterance, began_s: float) -> None:
-        """What was committed is what was spoken, or nothing was committed."""
-        for pcm in self._commits(began_s):
+    def _expect_whole(self, said: Utterance | None, began_s: float) -> None:
+        """What was committed is what was spoken, once, or nothing was committed."""
+        commits = self._commits(began_s)
+        parts = LOSERS[1:] if self._habit.keeps_words else ()
+        if said is None or self._record.excuse(began_s, self._now_s, parts):
+            return
+        for pcm in commits:
             if not said.heard_whole:
                 self._record.fail("half a question was asked")
-            elif bytes(said.heard) not in pcm:
+            elif self._words(said) not in pcm:
                 self._record.fail("a question was asked that is not what was spoken")
+        if len(commits) > 1 and not self._record.excuse(began_s, self._now_s):
+            self._record.fail(f"a question was asked {len(commits)} times")
+
+    def _words(self, said: Utterance) -> bytes:
+        """What must arrive: all of it, or without the room's silence where voices open."""
+        return loud_part(bytes(said.heard)) if self._habit.hands_free else bytes(said.heard)
+
+    def _saw_that_nobody_hears(self, began_s: float) -> bool:
+        """The light never showed that these words were heard, and nobody else could."""
+        heard = self._shown_s(Pattern.LISTENING, began_s) or self._shown_s(
+            Pattern.THINKING, began_s
+        )
+        return not self._habit.keeps_words and heard is None
+
+    @property
+    def _patience_s(self) -> float:
+        """How long somebody remembers what they were told; hands-free, it is not told again."""
+        return COMPLAINT_MS / 1000 if self._habit.hands_free else 0.0
 
     def _expect_all_heard(self, began_s: float, excuse: str) -> None:
         played_ms = self._heard_ms(began_s)
@@ -232,11 +270,29 @@ class Person:
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _wish(self, wish: Wish, *, local: bool = True) -> None:
-        self._box.daemon.post(Cue(wish, self._now_s, local=local))
+    def _wish(self, wish: Wish, *, local: bool = True) -> float:
+        """Ask for it; returns when."""
+        now_s = self._now_s
+        self._box.daemon.post(Cue(wish, now_s, local=local))
+        return now_s
+
+    def _shown_s(self, pattern: Pattern, since_s: float) -> float | None:
+        """When the status light first told this, since then; None if it never did."""
+        times_s = (shown.at_s for shown in self._box.leds.shown if shown.pattern is pattern)
+        return next((at_s for at_s in times_s if at_s >= since_s), None)
 
 
 def speech(rate_hz: int) -> bytes:
-    """The recording that ships, mono, at the rate of a card."""
+    """The recording that ships, mono, at the rate of a card; no pause in it ends a turn.
+
+    The silence around it is left out, or said twice it would have a longer one in its middle.
+    """
     recorded = read_wav(HELLO)
-    return build.resampled(recorded.mono, recorded.rate_hz, rate_hz)
+    return loud_part(build.resampled(recorded.mono, recorded.rate_hz, rate_hz))
+
+
+def loud_part(pcm: bytes) -> bytes:
+    """From the first to the last sample that is no noise of a quiet room."""
+    samples = array("h", pcm)
+    loud = [index for index, sample in enumerate(samples) if abs(sample) > NOISE_PEAK]
+    return samples[loud[0] : loud[-1] + 1].tobytes() if loud else b""

@@ -12,7 +12,7 @@ from hypothesis import settings
 from pi_voice.sim.clock import VirtualLoop
 from pi_voice.sim.network import Network
 from pi_voice.transport import calls, dialog
-from pi_voice.transport.dialog import Send
+from pi_voice.transport.effects import Send
 from tests.wire_truth import check_client_event
 
 # A busy machine is no fault, and every run tries the same.

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pi_voice.control import Access, ControlServer
+from pi_voice.control import ControlServer
+from pi_voice.control_wishes import Access
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
 from pi_voice.core.activation import VoiceActivated
@@ -28,6 +29,7 @@ class ControlledBox:
         sticks: Its card never closes.
         findings: What its status complains about.
         log: What it logged.
+        hand_unmutes: It has a button that does.
     """
 
     def __init__(self, *, remote_unmute: bool = False, switch: bool = False) -> None:
@@ -36,6 +38,7 @@ class ControlledBox:
         self._handle_open = False
         self._shown = "starting"
         self.remote_unmute = remote_unmute
+        self.hand_unmutes = True
         self.said: list[str] = []
         self.sticks = False
         self.findings: tuple[Finding, ...] = ()
@@ -52,6 +55,7 @@ class ControlledBox:
                 self._shown = action.pattern
             elif isinstance(action, do.Say):
                 self.said.append(action.text)
+                self.speak()
 
     def start(self) -> None:
         """Be online and listen."""
@@ -60,8 +64,9 @@ class ControlledBox:
 
     def speak(self) -> None:
         """Be in the middle of a reply."""
-        self.ask(ev.ReplyStarted("r1"))
-        self.ask(ev.ReplyAudio("r1", "i1", bytes(9600)))
+        reply = f"r{len(self.said)}"
+        self.ask(ev.ReplyStarted(reply))
+        self.ask(ev.ReplyAudio(reply, f"item of {reply}", bytes(9600)))
 
     def close_switch(self) -> None:
         self.ask(ev.ButtonEdge(pressed=True, at_s=1.0, button=MUTE_SWITCH))
@@ -88,8 +93,15 @@ async def controlled(
     folder: Path, box: ControlledBox, *, group: str = "pi-voice"
 ) -> AsyncIterator[ControlServer]:
     """The box behind its socket in `folder`."""
-    access = Access(box.ask, box.status, lambda: box.log, lambda: ("it broke",))
-    server = ControlServer(folder, access, group=group, remote_unmute=box.remote_unmute)
+    access = Access(
+        box.ask,
+        box.status,
+        lambda: box.log,
+        lambda: ("it broke",),
+        remote_unmute=box.remote_unmute,
+        hand_unmutes=box.hand_unmutes,
+    )
+    server = ControlServer(folder, access, group=group)
     box.start()
     async with server:
         yield server

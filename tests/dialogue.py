@@ -9,7 +9,8 @@ from typing import Any
 
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import TransportStatus
-from pi_voice.transport.dialog import Dialog, Emit, ForgetAudio, Options, Send, StartGuard
+from pi_voice.transport.dialog import Dialog, Options
+from pi_voice.transport.effects import Emit, ForgetAudio, Send, StartGuard
 from pi_voice.transport.protocol import RealtimeProtocol
 
 Json = dict[str, Any]

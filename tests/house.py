@@ -30,7 +30,8 @@ ALLOWED = {
     "state": POLICY,
     "budget": POLICY,
     "health": POLICY | {"core.actions"},
-    "control": POLICY | {"ports", "bridge", "control_wire", "status"},
+    "control": {"control_wire", "control_wishes"},
+    "control_wishes": POLICY | {"control_wire", "status"},
     "control_wire": set(),
     "status": set(),
     "journal": set(),
@@ -68,6 +69,7 @@ ALLOWED = {
     "simulate": {"*"},
     "simulate_checks": {"*"},
     "simulate_faults": {"*"},
+    "simulate_habits": {"*"},
     "simulate_person": {"*"},
     "simulate_record": {"*"},
     "demo_view": {"*"},
@@ -86,7 +88,9 @@ ONLY_IN = {
     "lgpio": ("hardware.",),
     "websockets": ("transport.", "sim."),
 }
-SANS_IO = re.compile(r"transport\.(protocol|session|responses|history|neutral)")
+SANS_IO = re.compile(
+    r"transport\.(protocol|session|responses|history|neutral|dialog|effects|cut_replies|\w+_events)"
+)
 
 
 def imports(source: str, module: str = "x") -> Iterator[str]:

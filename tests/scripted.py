@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from pi_voice.sim.network import Network
 from pi_voice.transport import WebSocketTransport
 from tests.until import until
 
@@ -162,3 +163,17 @@ def diary(made: WebSocketTransport, *names: str) -> list[tuple[str, Any]]:
     for name in names or TOLD:
         listen(name)
     return told
+
+
+async def lose_a_handshake(network: Network) -> None:
+    """Let the next connection be made and nothing of what it says arrive, also after `heal`."""
+    written: list[bytes] = []
+
+    def lose(data: bytes) -> None:
+        written.append(data)
+        network.black_hole()
+
+    network.tap = lose
+    await until(lambda: written, within_s=100)
+    network.tap = None
+    network.heal()

@@ -1,44 +1,63 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks import picture, readme
+from benchmarks import command, picture, readme, results
 from benchmarks.box import Setup, box
 from benchmarks.clients.pace import FRAME_BYTES, Job, frames, mark, noise, number_of
+from benchmarks.conditions import Conditions
 from benchmarks.contenders import FLOOR, ages
 from benchmarks.device_profile import PART
-from benchmarks.figures import Figure, Goal, Of, p99, percentile
+from benchmarks.figures import Effort, Figure, Goal, Of, interval, p99, percentile
 from benchmarks.link_stall import NOT_WAITED_FOR, BlackHole, judged
 from benchmarks.processes import rounds, service
-from benchmarks.report import as_json, table
+from benchmarks.report import table
+from benchmarks.results import Result
 from benchmarks.usage import usage
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_command_measures_and_writes_what_it_printed(tmp_path: Path) -> None:
+RUN = Conditions(
+    at="2026-01-02T03:04:05+00:00",
+    model="A Pi",
+    cores=4,
+    load=0.1,
+    kernel="6.6",
+    python="3.13",
+    websockets="16",
+    commit="abc1234",
+    quick=False,
+)
+LATER = replace(RUN, at="2026-01-03T03:04:05+00:00", model="Another Pi", quick=True)
+
+
+def test_the_command_measures_a_part_and_keeps_what_it_printed(tmp_path: Path) -> None:
     path = tmp_path / "new" / "figures.json"
-    command = [sys.executable, "benchmarks/run", "--quick", "--only", "boot", "--json", str(path)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    written = json.loads(path.read_text())
-    assert written["machine"]["cores"] > 0
-    start, *_ = written["figures"]
-    assert start["floor"]["min"] > 0
-    assert 0 < start["ours"]["min"] <= start["ours"]["median"] <= start["ours"]["max"]
-    assert all(figure["name"] in run.stdout for figure in written["figures"])
+    given = [sys.executable, "benchmarks/run", "boot", "--quick", "--json", str(path)]
+    run = subprocess.run(given, cwd=ROOT, capture_output=True, text=True, check=True)
+    (kept,) = results.load(path).items()
+    assert kept[0] == "boot"
+    assert kept[1].conditions.cores > 0
+    assert kept[1].conditions.quick
+    start, *_ = kept[1].figures
+    assert min(start.floor) > 0
+    assert min(start.ours) > 0
+    assert all(figure.name in run.stdout for figure in kept[1].figures)
 
 
 def test_the_ratio_is_the_median_of_neighbours() -> None:
@@ -75,9 +94,27 @@ def test_of_many_measurements_one_in_a_hundred_is_above_the_percentile() -> None
 
 def test_a_missed_goal_says_what_limits_it() -> None:
     missed = Figure("speed", "ms", [2.0], goal=Goal(Of.MEDIAN, 1.0), limited_by="the wire")
-    text = table({"cores": 2}, [missed])
-    assert "missed: speed: the wire" in text
-    assert json.loads(as_json({}, [missed]))["figures"][0]["met"] is False
+    assert "missed: speed: the wire" in table(RUN, [missed])
+
+
+def test_a_goal_may_hold_the_median_as_well() -> None:
+    goal = Goal(Of.P99, 9.0, median=2.0)
+    assert Figure("x", "ms", [1.0, 2.0, 9.0], goal=goal).met
+    assert not Figure("x", "ms", [1.0, 2.1, 9.0], goal=goal).met
+    assert not Figure("x", "ms", [1.0, 2.0, 9.1], goal=goal).met
+    assert str(goal) == "median ≤ 2, p99 ≤ 9"
+
+
+@pytest.mark.parametrize(("count", "ranks"), [(6, (1, 6)), (8, (1, 8)), (9, (2, 8)), (15, (4, 12))])
+def test_where_a_median_lies_is_known_as_tables_have_it(
+    count: int, ranks: tuple[float, float]
+) -> None:
+    assert interval([float(n) for n in range(count, 0, -1)]) == ranks
+
+
+def test_five_values_are_too_few_to_know_where_their_median_lies() -> None:
+    assert interval([1.0] * 5) is None
+    assert interval([]) is None
 
 
 # -- the box
@@ -197,8 +234,8 @@ def test_what_never_happened_after_a_stall_is_as_late_as_the_end() -> None:
 def test_a_floor_that_is_not_waited_for_says_nothing_about_the_peers() -> None:
     figure = Figure("noticed", "s", [4.0], goal=Goal(Of.MOST, 8.0), cannot=NOT_WAITED_FOR)
     assert not figure.unmatched
-    assert "none can" not in table({}, [figure])
-    assert "is not waited for" in table({}, [figure])
+    assert "none can" not in table(RUN, [figure])
+    assert "is not waited for" in table(RUN, [figure])
 
 
 # -- marks
@@ -237,14 +274,6 @@ def test_of_few_measurements_the_95th_percentile_is_the_greatest_but_not_of_many
     assert percentile([float(n) for n in range(101)], 95) == 95.0
 
 
-MACHINE = {
-    "at": "2026-01-02T03:04:05+00:00",
-    "model": "A Pi",
-    "cores": 4,
-    "kernel": "6.6",
-    "python": "3.13",
-    "load": 0.1,
-}
 SHOWN = Figure(
     "frame → wire, batches of 20 ms",
     "ms",
@@ -258,22 +287,139 @@ SHOWN = Figure(
 )
 
 
+MARKED = "a\n<!-- performance -->\nold\n<!-- end -->\nb\n"
+
+
 def test_the_chapter_of_the_readme_names_machine_goal_and_what_limits_it() -> None:
-    made = readme.updated("a\n<!-- performance -->\nold\n<!-- end -->\nb\n", MACHINE, [SHOWN])
+    made = readme.updated(MARKED, {"wire": Result(RUN, [SHOWN])})
     assert "old" not in made
     assert made.startswith("a\n")
     assert made.endswith("b\n")
-    for word in ("A Pi", "2026-01-02", "p99 ≤ 2", "missed", "4 other", "the scheduler", "third"):
+    for word in ("A Pi", "2026-01-02", "abc1234", "p99 ≤ 2", "missed", "4 other", "third"):
         assert word in made
+    assert "the scheduler" in made
+    assert "²" not in made
+
+
+def test_rows_of_another_run_say_when_and_on_what_they_were_measured() -> None:
+    alone = Figure("threads", "", [5.0], goal=Goal(Of.MOST, 5))
+    parts = {"memory": Result(LATER, [alone]), "wire": Result(RUN, [SHOWN, SHOWN])}
+    made = readme.updated(MARKED, parts)
+    assert f"Measured by `benchmarks/run`: {RUN}." in made
+    assert "| threads¹ |" in made
+    assert f"- ¹ {LATER}." in made
+    assert f"| {SHOWN.name} |" in made
+    assert "a quick run" in made
+
+
+def test_the_ratio_of_enough_pairs_is_shown_with_where_it_lies() -> None:
+    pairs = Figure("x", "s", [2.0] * 5 + [3.0], [1.0] * 6, Goal(Of.RATIO, 3.0))
+    assert "| 2 (2–3) |" in readme.updated(MARKED, {"x": Result(RUN, [pairs])})
 
 
 def test_a_readme_without_the_marks_is_left_alone() -> None:
     with pytest.raises(readme.NoSection):
-        readme.updated("nothing", MACHINE, [SHOWN])
+        readme.updated("nothing", {"wire": Result(RUN, [SHOWN])})
 
 
 def test_the_readme_has_a_place_for_the_chapter() -> None:
-    readme.updated(readme.README.read_text(), MACHINE, [SHOWN])
+    readme.check(readme.README.read_text())
+
+
+# -- results of earlier runs
+
+
+def test_results_are_read_as_they_were_kept(tmp_path: Path) -> None:
+    kept = {"wire": Result(RUN, [SHOWN, Figure("y", "", [1.0], [])])}
+    results.save(tmp_path / "new" / "results.json", kept)
+    assert results.load(tmp_path / "new" / "results.json") == kept
+
+
+def test_where_nothing_was_kept_there_are_no_results(tmp_path: Path) -> None:
+    assert results.load(tmp_path / "none.json") == {}
+
+
+async def _five_threads(_: Effort) -> list[Figure]:
+    return [Figure("threads", "", [5.0], goal=Goal(Of.MOST, 5))]
+
+
+async def _nothing(_: Effort) -> list[Figure]:
+    return []
+
+
+@pytest.mark.parametrize(
+    ("measure", "conditions", "figures"), [(_five_threads, 2, "threads"), (_nothing, 1, SHOWN.name)]
+)
+def test_a_part_that_was_measured_again_takes_the_place_of_what_was_known_of_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    measure: Callable[[Effort], Any],
+    conditions: int,
+    figures: str,
+) -> None:
+    path = tmp_path / "results.json"
+    results.save(path, dict.fromkeys(command.PARTS, Result(RUN, [SHOWN])))
+    monkeypatch.setattr(command.PARTS["memory"], "measure", measure)
+    assert command.main(["memory", "--json", str(path)]) == 0
+    kept = results.load(path)
+    assert len({result.conditions for result in kept.values()}) == conditions
+    assert kept["memory"].figures[0].name == figures
+    assert kept["waits"] == Result(RUN, [SHOWN])
+
+
+@pytest.fixture
+def own_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    monkeypatch.setattr(readme, "PICTURE", tmp_path / "latency.svg")
+    readme.README.write_text(MARKED)
+    return readme.README
+
+
+def test_the_readme_shows_the_part_that_was_measured_again_among_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_readme: Path
+) -> None:
+    path = tmp_path / "results.json"
+    results.save(path, dict.fromkeys(command.PARTS, Result(RUN, [SHOWN])))
+    monkeypatch.setattr(command.PARTS["memory"], "measure", _five_threads)
+    assert command.main(["memory", "--readme", "--json", str(path)]) == 0
+    text = own_readme.read_text()
+    assert text.count(f"| {SHOWN.name} |") == len(command.PARTS) - 1
+    assert "| threads¹ |" in text
+    assert f"- ¹ {results.load(path)['memory'].conditions}." in text
+    assert readme.PICTURE.exists()
+
+
+@pytest.mark.usefixtures("own_readme")
+@pytest.mark.parametrize(
+    ("held", "given", "said"),
+    [
+        ("", ["speed"], "there is no part 'speed'; there are device, "),
+        ("", ["onsets", "--quick", "--readme"], "has no earlier result of device, "),
+        ("[]", ["boot"], "holds no results of this program: remove it, "),
+        ("{]", ["boot"], "holds no results of this program: remove it, "),
+    ],
+)
+def test_a_mistake_of_the_user_ends_with_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], held: str, given: list[str], said: str
+) -> None:
+    path = tmp_path / "results.json"
+    if held:
+        path.write_text(held)
+    assert command.main([*given, "--json", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("benchmarks/run: ")
+    assert said in err
+    assert (err.count("\n"), out) == (1, "")
+
+
+def test_every_part_says_in_the_help_what_it_measures() -> None:
+    text = command._parser().format_help()
+    for name, part in command.PARTS.items():
+        assert f"  {name} " in text
+        assert (part.__doc__ or "").partition("\n")[0] in text
+
+
+# -- the picture
 
 
 def test_the_picture_shows_us_the_floor_the_peers_and_the_parts() -> None:

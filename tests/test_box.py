@@ -19,7 +19,7 @@ import pytest
 
 from pi_voice import box, build, service
 from pi_voice.budget import Caps, Ledger
-from pi_voice.config import Settings
+from pi_voice.config import Settings, parse
 from pi_voice.config.settings import Limits, Prices
 from pi_voice.core import actions as do
 from pi_voice.core import events as ev
@@ -240,6 +240,20 @@ def test_the_owner_may_let_the_socket_unmute(tmp_path: Path) -> None:
         process.verb("mute")
         assert process.verb("unmute").returncode == 0
         assert not process.status()["muted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "unmutes"),
+    [
+        ('[button]\ndouble = "mute"\n', True),
+        ("[mute_button]\npin = 5\n", True),
+        ("", False),
+        ("[mute_switch]\npin = 5\n", False),
+        ('[activation]\nmode = "voice"\n[button]\ndriver = "none"\ntap = "mute"\n', False),
+    ],
+)
+def test_a_hand_unmutes_where_a_button_does(text: str, unmutes: bool) -> None:
+    assert box.hand_unmutes(parse(text)) is unmutes
 
 
 def test_the_last_words_of_a_box_that_broke_are_kept(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_only_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
 def test_nobody_answers_for_a_box_that_does_not_run(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(f'[device]\nruntime_dir = "{tmp_path}"\n')
-    with pytest.raises(PiVoiceError, match="the service does not run"):
+    with pytest.raises(PiVoiceError, match=f"there is no {tmp_path}/control.sock: "):
         question(Wishes(path)).ask_box()
 
 

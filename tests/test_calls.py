@@ -12,7 +12,8 @@ import pytest
 from pi_voice.transport import UNSET
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError
-from pi_voice.transport.dialog import ForgetAudio, Options, Send
+from pi_voice.transport.dialog import Options
+from pi_voice.transport.effects import ForgetAudio, Send
 from pi_voice.transport.messages import ContentPart, Message
 from tests.dialogue import Room
 

@@ -95,11 +95,39 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_a_calibration_without_a_card_is_one_sentence(tmp_path: Path) -> None:
+    path = config(tmp_path, '[audio]\nmicrophone = "nowhere"\nspeaker = "nowhere"\n')
+    command = "import sys; from pi_voice.cli import main; sys.exit(main())"
+    words = (sys.executable, "-c", command, "calibrate", "--config", str(path))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("pi-voice: microphone 'nowhere' not found")
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_unknown_verb_gives_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run("dance")
     assert ended.value.code == 2
     assert "usage: pi-voice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "unknown"),
+    [
+        (("status", "--jsn"), "usage: pi-voice status ", "--jsn"),
+        (("demo", "--loud", "now"), "usage: pi-voice demo ", "--loud now"),
+        (("--loud", "status"), "usage: pi-voice [-h]", "--loud"),
+    ],
+)
+def test_an_unknown_option_gives_the_usage_of_its_verb(
+    words: tuple[str, ...], usage: str, unknown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*words)
+    told = capsys.readouterr().err
+    assert (ended.value.code, told[: len(usage)]) == (2, usage)
+    assert told.endswith(f"error: unrecognized arguments: {unknown}\n")
 
 
 def test_what_is_in_effect_is_shown_without_secrets(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import getpass
 import re
 import subprocess
 import sys
@@ -188,15 +189,30 @@ def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
         config.load(tmp_path)
 
 
-def test_a_file_of_another_user_names_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("user", "way_in"),
+    [
+        (
+            "ann",
+            "use sudo, or join the group pi-voice and log in again: sudo usermod -aG pi-voice ann",
+        ),
+        ("pi-voice", "run: sudo chgrp pi-voice {path} && sudo chmod 640 {path}"),
+    ],
+)
+def test_a_file_that_is_closed_to_somebody_names_the_way_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, way_in: str
 ) -> None:
+    path = tmp_path / "config.toml"
+
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read everything
-    with pytest.raises(ConfigError, match="run: sudo chgrp pi-voice .* && sudo chmod 640 "):
-        config.load(tmp_path / "config.toml")
+    monkeypatch.setattr(getpass, "getuser", lambda: user)
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    told = f"{path}: may not be read by {user}; {way_in.format(path=path)}"
+    assert str(caught.value) == told
 
 
 def test_a_file_that_is_not_text_is_one_sentence(tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from pi_voice import control
+from pi_voice import control, control_wishes
 from pi_voice.control_wire import REQUEST_BYTES, SOCKET, Answer, Request, Verb
-from pi_voice.core.events import Cue, Event, Wish
-from pi_voice.status import NOT_KEPT, Finding, Status
+from pi_voice.status import Finding
 from tests.controlled import ControlledBox, controlled
 from tests.until import until
 
@@ -95,7 +94,7 @@ async def test_mute_answers_when_the_handle_is_closed(tmp_path: Path, box: Contr
 async def test_a_card_that_does_not_close_is_no_proof_of_mute(
     tmp_path: Path, box: ControlledBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "EFFECT_S", 0.1)
+    monkeypatch.setattr(control_wishes, "EFFECT_S", 0.1)
     box.sticks = True
     async with controlled(tmp_path, box), client(tmp_path) as caller:
         answer = await caller.ask(Verb.MUTE)
@@ -103,44 +102,6 @@ async def test_a_card_that_does_not_close_is_no_proof_of_mute(
     assert answer.text == (
         "muted: nothing is sent, but the microphone is still open after 0.1 s. "
         "Look who holds it: sudo pi-voice mute --verify"
-    )
-
-
-async def test_a_mute_that_the_disk_does_not_keep_in_time_is_told_as_such(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(control, "EFFECT_S", 0.1)
-    box = StubbornBox(Status("muted", True, "closed", "online", mute_kept=False))
-    assert await box.wishes().fulfil(Request(Verb.MUTE)) == (
-        True,
-        "muted: the microphone is closed; the disk is slow to keep it",
-    )
-
-
-async def test_a_mute_that_a_power_cut_would_end_says_so() -> None:
-    lost = Finding(NOT_KEPT, "what is muted and spent would not outlive a power cut (full)")
-    now = Status("muted", True, "closed", "online", findings=(lost,))
-    wishes = control.Wishes(control.Access(lambda _: None, lambda: now), remote_unmute=False)
-    assert await wishes.fulfil(Request(Verb.MUTE)) == (
-        True,
-        "muted: the microphone is closed; but what is muted and spent would not outlive a power "
-        "cut (full)",
-    )
-
-
-async def test_an_unmute_that_the_disk_does_not_keep_in_time_is_told_as_such(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(control, "EFFECT_S", 0.1)
-    asked: list[Event] = []
-
-    def status() -> Status:
-        return Status("idle", not asked, "closed", "online", mute_kept=not asked)
-
-    wishes = control.Wishes(control.Access(asked.append, status), remote_unmute=True)
-    assert await wishes.fulfil(Request(Verb.UNMUTE)) == (
-        True,
-        "unmuted: the box hears you again when a turn begins; the disk is slow to keep it",
     )
 
 
@@ -173,27 +134,6 @@ async def test_nothing_is_asked_for_where_nothing_is_muted(
     assert (answer.ok, answer.text) == (True, "not muted: the microphone is open")
 
 
-async def test_a_lost_microphone_is_told_where_nothing_is_muted() -> None:
-    lost = Status("no_microphone", False, "lost", "online", microphone_reason="'usb' not found")
-    assert await StubbornBox(lost).wishes().fulfil(Request(Verb.UNMUTE)) == (
-        True,
-        "not muted: the microphone is lost: 'usb' not found",
-    )
-
-
-async def test_an_unmuted_box_does_not_hear_with_a_lost_microphone() -> None:
-    asked: list[Event] = []
-
-    def status() -> Status:
-        return Status("muted", not asked, "lost" if asked else "closed", "online")
-
-    wishes = control.Wishes(control.Access(asked.append, status), remote_unmute=True)
-    assert await wishes.fulfil(Request(Verb.UNMUTE)) == (
-        True,
-        "unmuted, but the microphone is lost",
-    )
-
-
 async def test_an_interrupt_tells_whether_there_was_something(
     tmp_path: Path, box: ControlledBox
 ) -> None:
@@ -209,72 +149,6 @@ async def test_a_text_is_handed_to_the_device(tmp_path: Path, box: ControlledBox
     async with controlled(tmp_path, box), client(tmp_path) as caller:
         assert (await caller.ask(Verb.SAY, "the cake is done")).ok
     assert box.said == ["the cake is done"]
-
-
-class StubbornBox:
-    """A box in a state of its own that does nothing it is asked for."""
-
-    def __init__(self, now: Status) -> None:
-        self.now = now
-        self.asked: list[Event] = []
-
-    def wishes(self) -> control.Wishes:
-        access = control.Access(self.asked.append, lambda: self.now)
-        return control.Wishes(access, remote_unmute=True)
-
-
-@pytest.mark.parametrize(
-    ("verb", "now", "text"),
-    [
-        (
-            Verb.SAY,
-            Status("no_network", False, "closed", "failing", trouble="no_network"),
-            "the box cannot say it, because only the service can speak: no network",
-        ),
-        (
-            Verb.SAY,
-            Status("no_speaker", False, "closed", "online", findings=(NO_SPEAKER,)),
-            "the box cannot say it: the speaker is gone. Check its cable",
-        ),
-        (
-            Verb.SAY,
-            Status("listening", False, "open", "online", turn="listening"),
-            "somebody talks to the box; try again",
-        ),
-        (
-            Verb.UNMUTE,
-            Status("muted", True, "closed", "online", switched_off=True),
-            "the mute switch at the box is closed; only it can unmute",
-        ),
-    ],
-)
-async def test_what_cannot_be_is_refused_and_not_asked_for(
-    verb: Verb, now: Status, text: str
-) -> None:
-    box = StubbornBox(now)
-    assert await box.wishes().fulfil(Request(verb, "x")) == (False, text)
-    assert box.asked == []
-
-
-@pytest.mark.parametrize(
-    ("verb", "now"),
-    [
-        (Verb.MUTE, Status("idle", False, "open", "online")),
-        (Verb.UNMUTE, Status("muted", True, "closed", "online")),
-        (Verb.INTERRUPT, Status("speaking", False, "closed", "online", turn="speaking")),
-    ],
-)
-async def test_a_wish_without_effect_is_told_as_such(
-    verb: Verb, now: Status, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control, "EFFECT_S", 0.1)
-    box = StubbornBox(now)
-    ok, text = await box.wishes().fulfil(Request(verb))
-    assert not ok
-    assert text.endswith("look why: pi-voice logs")
-    (cue,) = box.asked
-    assert isinstance(cue, Cue)
-    assert (cue.wish, cue.local) == (Wish(verb), False)
 
 
 async def test_the_log_is_told(tmp_path: Path, box: ControlledBox) -> None:

@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 from pi_voice.core.actions import Pattern
-from pi_voice.demo_view import Outcome, TurnOutcome, table
+from pi_voice.demo_view import Outcome, TurnOutcome, closing, table
+from tests.readme import README
 
 HEARD = TurnOutcome(
     activation="push_to_talk",
@@ -61,3 +62,14 @@ def test_the_table_has_a_row_per_turn_and_the_proof_of_the_mute() -> None:
     ]
     assert lines[3].split()[-1] == "35"
     assert lines[-1] == "While muted, 0 bytes of audio reached the service."
+
+
+def test_a_good_demo_ends_with_what_comes_next_as_the_readme_shows_it() -> None:
+    told = closing(outcome(HEARD, CUT))
+    assert "sudo ./install.sh" in told
+    assert f"\n{told}\n```\n" in README.read_text()
+
+
+def test_a_demo_that_failed_says_so_and_what_to_do() -> None:
+    assert "is this machine busy? Try again" in closing(outcome())
+    assert "heard while it was muted" in closing(outcome(HEARD, muted_bytes=1))

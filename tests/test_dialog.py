@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pi_voice.transport.dialog import MOST_CUT, Options
+from pi_voice.transport.cut_replies import MOST_CUT
+from pi_voice.transport.dialog import Options
 from tests.dialogue import Room
 
 SERVER_VAD = {"turn_detection": {"type": "server_vad"}}

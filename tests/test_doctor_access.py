@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def test_a_board_of_another_kind_is_told_what_was_seen(pi: Patient) -> None:
     pi.system.found = [Chip("/dev/gpiochip0", "raspberrypi-exp-gpio")]
     (found,) = access.chip(pi.facts)
     assert found.what.endswith("; gpiochip0 is 'raspberrypi-exp-gpio'")
+
+
+def test_who_has_no_pins_is_told_a_configuration_that_works(pi: Patient) -> None:
+    (found,) = access.chip(pi.facts)
+    told = re.findall(r'(\w+ = "\w+") in (\[\w+\])(?: and (\[\w+\]))?', found.fix)
+    text = "".join(f"{table}\n{line}\n" for line, *tables in told for table in tables if table)
+    pi.settings = parse(text)
+    assert len(told) == 2
+    assert words(access.chip(pi.facts)) == []
 
 
 def test_a_pin_in_use_is_named_with_its_holder_and_its_key(pi: Patient) -> None:

@@ -23,13 +23,26 @@ def pi(tmp_path: Path) -> Patient:
 def test_every_problem_of_the_file_is_a_finding_with_its_fix(pi: Patient) -> None:
     pi.problems = (
         "config.toml: [audio] unknown key 'mic' (line 2); did you mean 'microphone'?",
+        "config.toml: [audio] batch_ms = 30 (line 3): must be 20, 40 or 60, e.g. batch_ms = 40",
         "config.toml: nonsense",
     )
-    first, second, _ = configuration.file(pi.facts)
+    first, second, third, below = configuration.file(pi.facts)
     assert first.what == "config.toml: [audio] unknown key 'mic' (line 2)"
     assert first.fix == "did you mean 'microphone'?"
     assert first.failure is Failure.MISCONFIGURED
-    assert second.fix == "pi-voice config check --config /etc/pi-voice/config.toml"
+    assert second.what == "config.toml: [audio] batch_ms = 30 (line 3): must be 20, 40 or 60"
+    assert second.fix == "e.g. batch_ms = 40"
+    file = "/etc/pi-voice/config.toml"
+    assert third.fix == f"Change it: nano {file}; then: pi-voice doctor --config {file}"
+    assert below.fix == third.fix
+
+
+def test_the_file_of_the_service_is_changed_and_then_used(pi: Patient) -> None:
+    pi.system.unit(ActiveState="failed")
+    pi.problems = ("config.toml: nonsense",)
+    assert {found.fix for found in configuration.file(pi.facts)} == {
+        "Change it: sudo nano /etc/pi-voice/config.toml; then: sudo systemctl restart pi-voice"
+    }
 
 
 def test_a_part_that_cannot_be_made_is_a_failure(pi: Patient) -> None:
@@ -40,6 +53,7 @@ def test_a_part_that_cannot_be_made_is_a_failure(pi: Patient) -> None:
     pi.part = ConfigError("nonsense")
     (found,) = configuration.parts(pi.facts)
     assert (found.what, found.failure) == ("nonsense", Failure.MISCONFIGURED)
+    assert found.fix == configuration.mend(pi.facts)
 
 
 def test_a_part_that_only_lacks_the_key_is_left_to_its_check(pi: Patient) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pi_voice.config import parse
 from pi_voice.core.failures import Failure
-from pi_voice.doctor import network
+from pi_voice.doctor import configuration, network
 from pi_voice.doctor.facts import Refusal
 from pi_voice.doctor.findings import Finding
 from pi_voice.hints import HINTS
@@ -174,6 +174,16 @@ def test_the_service_that_refuses_says_why_with_the_hint_of_the_failure(pi: Pati
     assert words(network.service(pi.facts)) == [
         ("ok", "voice.example.org accepts the key and the settings")
     ]
+
+
+def test_a_service_that_refuses_a_setting_leads_to_the_file(pi: Patient) -> None:
+    pi.system.write("/etc/pi-voice/api_key", "sk-1234\n")
+    pi.refusal = Refusal(Failure.MISCONFIGURED, "no such voice")
+    (found,) = network.service(pi.facts)
+    assert found.fix == configuration.mend(pi.facts)
+    pi.refusal = Refusal(Failure.MISCONFIGURED, "no such model", "Check [service] model and url")
+    (found,) = network.service(pi.facts)
+    assert found.fix == "Check [service] model and url"
 
 
 def test_a_service_is_not_asked_without_a_key(pi: Patient) -> None:

@@ -81,6 +81,10 @@ def test_a_service_that_ended_for_its_configuration_says_so(pi: Patient) -> None
     pi.system.unit(ActiveState="failed", Result="exit-code", ExecMainStatus="78")
     (found,) = unit.running(pi.facts)
     assert found.failure is Failure.MISCONFIGURED
+    assert found.fix == (
+        "Mend what stands below Configuration, if anything does; then: "
+        "sudo systemctl restart pi-voice"
+    )
 
 
 def test_a_service_that_died_is_a_warning(pi: Patient) -> None:

@@ -137,6 +137,8 @@ async def test_a_device_that_reads_late_gets_the_new_reply_and_nothing_of_the_ol
             turns = service.sessions[0].turns
             await until(lambda: [turn.status for turn in turns] == ["cancelled", "completed"])
             await settle()
+            [truncation] = service.sessions[0].truncations
+            assert truncation.audio_end_ms == 0  # nothing of it was read, so nothing was heard
             first = [type(await anext(events)) for _ in range(6)]
             assert ReplyAudio not in first[: first.index(ReplyStarted)]
             assert first.index(ReplyStarted) > first.index(SpeechStopped) + 1

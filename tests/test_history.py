@@ -42,6 +42,22 @@ def test_items_stand_behind_the_one_they_follow_else_at_the_end() -> None:
     assert ids(history) == ["e", "a", "c", "b", "d"]
 
 
+def test_an_item_whose_place_is_told_late_moves_there_once() -> None:
+    history = full(said("a", "reply", role="assistant"), said("b", "question"))
+    history.put(said("a", "reply", previous="b", role="assistant"))
+    assert ids(history) == ["b", "a"]
+    history.put(said("c", "next", previous="a"))
+    history.put(said("a", "reply", previous="c", role="assistant"))
+    assert ids(history) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("previous", ["a", "unknown", "root"])
+def test_an_item_does_not_move_for_a_place_that_is_none(previous: str) -> None:
+    history = full(said("x", "1"), said("a", "2"))
+    history.put(said("a", "2", previous=previous))
+    assert ids(history) == ["x", "a"]
+
+
 def test_a_known_item_is_replaced_where_it_stands() -> None:
     history = full(said("a", "1"), said("b", "2"))
     kept = history.put(said("a", "new"))

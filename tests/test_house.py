@@ -26,6 +26,7 @@ UNTESTED = {
     "ports": "protocols only: nothing runs",
     "core.events": "dataclasses only: nothing runs",
     "core.actions": "dataclasses only: nothing runs",
+    "transport.effects": "structs only: nothing runs",
     "transport.downlink": "the link's half that listens, tested with the other in test_link.py",
 }
 

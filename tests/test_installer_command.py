@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pi_voice import config
 from pi_voice.installer import command, release, wishes
 from pi_voice.installer.release import Release, in_checkout
 from pi_voice.installer.wishes import Wishes
@@ -209,6 +210,46 @@ def test_a_box_without_a_microphone_is_installed_and_told_about(
     assert "It cannot hear yet: no sound card found" in capsys.readouterr().out
 
 
+def test_a_box_without_a_service_is_told_what_goes_where(
+    debian: FakeDebian, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(debian) == 0
+    told = capsys.readouterr().out
+    *_, key, address, check = told.splitlines()
+    assert key.split("#")[0].split() == ["sudo", "nano", "/etc/pi-voice/api_key"]
+    line = address.partition("below [service]: ")[2]
+    assert config.parse(f"[service]\n{line}\n").service.url == wishes.WITH_A_KEY
+    assert check == "  sudo pi-voice config check --service && sudo systemctl restart pi-voice"
+
+
+@pytest.mark.parametrize("text", [f'[service]\nurl = "{wishes.WITH_A_KEY}"\n', "nonsense"])
+def test_a_box_with_a_service_of_its_own_is_left_alone(
+    debian: FakeDebian, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = debian.root / "etc/pi-voice/config.toml"
+    place.parent.mkdir()
+    place.write_text(text)
+    assert run(debian) == 0
+    assert "repeats" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--purge",), "--purge goes with uninstall: sudo ./install.sh uninstall --purge"),
+        (("--profle", "kiosk"), "unrecognized arguments: --profle"),
+        (("--dry-run", "kiosk"), "there is no 'kiosk'; there are install, upgrade, rollback, "),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_named_and_nothing_is_done(
+    debian: FakeDebian, words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(debian, *words)
+    assert (ended.value.code, debian.calls) == (2, [])
+    assert f"install.sh: error: {told}" in capsys.readouterr().err
+
+
 def test_what_failed_is_finished_by_the_next_run(debian: FakeDebian) -> None:
     before = debian.files()
     debian.fails["-m pip"] = "Temporary failure in name resolution"
@@ -378,10 +419,11 @@ def test_a_failure_is_one_sentence_with_what_to_do(
 ) -> None:
     debian.fails["-m pip"] = "Temporary failure in name resolution"
     run(debian)
-    told = capsys.readouterr().err
-    sentence = "install.sh: python failed: the package servers cannot be reached: check the network"
-    assert told.startswith(sentence)
-    log = Path(told.rpartition("(details: ")[2].rstrip(")\n"))
+    sentence, place = capsys.readouterr().err.splitlines()
+    assert sentence == (
+        "install.sh: python failed: the package servers cannot be reached: check the network"
+    )
+    log = Path(place.removeprefix("What was done and said until then: "))
     assert "Temporary failure in name resolution" in log.read_text()
     log.unlink()
 
@@ -425,8 +467,11 @@ def test_a_root_that_forgets_everything_at_a_restart_is_refused(debian: FakeDebi
     assert command.refusal(debian.machine, "aarch64") == ""
 
 
-def test_no_start_leaves_the_service_to_you(debian: FakeDebian) -> None:
+def test_no_start_leaves_the_service_to_you_and_says_how(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(debian, "--no-start") == 0
+    assert "is installed.\nStart it: sudo systemctl restart pi-voice\n" in capsys.readouterr().out
     assert (debian.service, debian.enabled) == ("inactive", True)
     assert run(debian) == 0
     assert debian.calls == ["systemctl daemon-reload", "systemctl restart"]
@@ -441,9 +486,12 @@ def test_a_version_that_was_not_started_is_started_by_the_next_run(debian: FakeD
     assert "systemctl restart" in debian.calls
 
 
-def test_in_an_image_that_is_being_made_nothing_is_started(debian: FakeDebian) -> None:
+def test_in_an_image_that_is_being_made_nothing_is_started(
+    debian: FakeDebian, capsys: pytest.CaptureFixture[str]
+) -> None:
     (debian.root / "run/systemd/system").rmdir()
     assert run(debian) == 0
+    assert "is installed.\nIt starts with the box.\n" in capsys.readouterr().out
     assert [call for call in debian.calls if call.startswith("systemctl")] == ["systemctl enable"]
 
 
@@ -488,13 +536,13 @@ def test_every_command_that_the_readme_shows_is_known() -> None:
         r"^    sudo .*install\.sh ?([^#\n]*)", (ROOT / "README.md").read_text(), re.M
     )
     for words in shown:
-        command.parser().parse_args(words.split())
+        command.understood(words.split())
 
 
 def test_every_verb_and_option_is_in_the_help_of_the_script() -> None:
     told = (ROOT / "install.sh").read_text().split("<<'END'\n")[1].split("\nEND\n")[0]
-    verb, *options = command.parser()._actions
-    words = [f"sudo ./install.sh {word}" for word in verb.choices or () if word != "install"]
+    _, *options = command.parser()._actions
+    words = [f"sudo ./install.sh {word}" for word in command._VERBS if word != "install"]
     words += [word for option in options for word in option.option_strings]
     assert [word for word in words if word not in told] == []
     assert len(words) == 8
@@ -508,6 +556,7 @@ def test_a_person_is_asked_where_there_is_one(
     debian: FakeDebian,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     asked: bool,
 ) -> None:
@@ -524,6 +573,8 @@ def test_a_person_is_asked_where_there_is_one(
     for _ in range(2):  # the second time there is a configuration
         run(debian, *words)
     assert len(questions) == asked
+    would = "You would be asked what this box is, and for its key.\n"
+    assert (would in capsys.readouterr().out) is ("--dry-run" in words)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pi_voice.config import parse
 from pi_voice.config.toml_text import KeyPath
 from pi_voice.installer import wishes
 from pi_voice.installer.machine import InstallError
-from pi_voice.installer.release import PROFILES
+from pi_voice.installer.release import PROFILES, USUAL
 from pi_voice.installer.wishes import Wishes, configuration
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -113,6 +113,7 @@ def test_a_person_is_asked_for_the_profile_and_the_key_and_nothing_else() -> Non
     said = wishes.asked(Wishes(), ask, secretly)
     assert (said.profile, said.key) == ("kiosk", "sk-1")
     assert len(asked) == 3
+    assert [name for name, use in PROFILES.items() if f"{name}: {use}\n" not in asked[0]] == []
 
 
 def test_what_was_said_before_is_not_asked() -> None:
@@ -126,7 +127,7 @@ def test_what_was_said_before_is_not_asked() -> None:
 
 def test_enter_is_the_first_profile_and_no_key() -> None:
     said = wishes.asked(Wishes(), lambda _: "", lambda _: "")
-    assert (said.profile, said.key) == (PROFILES[0], None)
+    assert (said.profile, said.key) == (USUAL, None)
 
 
 def test_a_key_is_never_shown() -> None:

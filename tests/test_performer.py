@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from pi_voice.transport.dialog import Emit, Send, StartGuard
+from pi_voice.transport.effects import Emit, Send, StartGuard
 from pi_voice.transport.emitter import EventEmitter
 from pi_voice.transport.performer import Performer
 from pi_voice.transport.protocol import RealtimeProtocol

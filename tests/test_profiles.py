@@ -17,6 +17,7 @@ from pi_voice.core.events import Cue, Wish
 from pi_voice.frames import AudioFormat
 from pi_voice.installer.release import PROFILES
 from pi_voice.sim.wav import read_wav
+from tests.readme import README
 
 CONFIG = Path(__file__).parent.parent / "config"
 CARD = AudioFormat(48_000)
@@ -42,6 +43,11 @@ async def box(name: str) -> AsyncIterator[Simulation]:
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_asks_for_no_key(name: str) -> None:
     assert profile(name).service.url == "embedded"
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_readme_and_the_installer_say_the_same_of_a_profile(name: str) -> None:
+    assert f"\n| `{name}` | {PROFILES[name]} | " in README.read_text()
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -264,6 +264,37 @@ def test_history_is_told_to_the_next_session_and_forgotten_for_a_new_conversatio
     assert here.types() == ["session.update"]
 
 
+def test_what_was_said_is_told_once_the_service_has_agreed_to_the_session() -> None:
+    here = Room().connect().says("conversation.item.added", item=user_item("u1", "hello"))
+    here.protocol.lost(TransportStatus.RECONNECTING)
+    here.protocol.opened()
+    assert here.types() == ["session.update"]
+    here.acknowledge()
+    assert here.types() == ["conversation.item.create"] * 2
+    here.acknowledge()
+    assert here.types() == []
+
+
+@pytest.mark.parametrize("order", ["question first", "reply first"])
+def test_what_was_said_is_told_in_its_order_whatever_came_first(order: str) -> None:
+    here = Room().connect()
+    part = {"type": "output_audio", "transcript": "hi"}
+    reply = {"id": "a1", "type": "message", "role": "assistant", "content": [part]}
+    asked = user_item("u1", "hello")
+    if order == "question first":
+        here.says("conversation.item.added", item=asked, previous_item_id=None)
+    here.says("response.output_item.added", response_id="r1", item=reply)
+    if order == "reply first":
+        here.says("conversation.item.added", item=asked, previous_item_id=None)
+    here.says("conversation.item.added", item=reply, previous_item_id="u1")
+    here.forget()
+    here.reconnect()
+    here.perform()
+    creates = [event for event in here.sent if "item" in event]
+    assert [event["item"]["id"] for event in creates] == ["u1", "a1", "pv_continues"]
+    assert [event.get("previous_item_id") for event in creates] == ["root", "u1", None]
+
+
 def test_that_the_conversation_goes_on_is_no_part_of_it() -> None:
     here = Room().connect().says("conversation.item.added", item=user_item("u1", "hello"))
     for _ in range(3):
@@ -271,6 +302,33 @@ def test_that_the_conversation_goes_on_is_no_part_of_it() -> None:
         here.says("conversation.item.added", item=here.sent[-1]["item"])
     here.perform()
     assert [item.item_id for item in here.dialog.history] == ["u1"]
+
+
+def test_a_service_that_tells_of_its_conversation_instead_of_the_session_has_a_session() -> None:
+    here = Room()
+    here.dialog.session.begin({"tracing": "auto"}, model="m", attached=False)
+    here.protocol.connecting()
+    here.protocol.opened()
+    here.forget()
+    here.says("conversation.created", conversation={"id": "conv_1"})
+    here.says("session.updated", session={"instructions": "Be kind."})
+    assert here.all("session_ready") == ["conv_1"]
+    assert here.all("event")[0] == {
+        "kind": "session.created",
+        "session": {"id": "conv_1", "config": {}},
+    }
+    assert [payload["session"] for payload in here.all("session.created")] == [{"id": "conv_1"}]
+    assert len(here.all("conversation.created")) == 1
+    assert [event["session"]["tracing"] for event in here.sent] == ["auto"]
+
+
+@pytest.mark.parametrize("conversation", [{"id": "conv_1"}, {}, None])
+def test_a_conversation_of_a_session_that_is_known_is_no_other_session(conversation: Any) -> None:
+    here = Room().connect()
+    here.says("conversation.created", conversation=conversation)
+    assert here.dialog.session.id == "s1"
+    assert here.kinds() == []
+    assert [name for name, _ in here.told] == ["*", "conversation.created"]
 
 
 def test_tracing_is_sent_only_when_given_and_by_itself() -> None:

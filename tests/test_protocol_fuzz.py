@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from pi_voice.transport.contracts import TransportStatus
-from pi_voice.transport.dialog import MOST_CUT
+from pi_voice.transport.cut_replies import MOST_CUT
 from pi_voice.transport.heard import MOST_ITEMS as MOST_PARTS
 from pi_voice.transport.history import MOST_ITEMS
 from pi_voice.transport.tool_calls import MOST_CALLS

@@ -108,7 +108,7 @@ async def test_an_interrupt_and_a_text_reach_the_box(tmp_path: Path) -> None:
         interrupted = await pi_voice(tmp_path, "interrupt")
         asked = await pi_voice(tmp_path, "say", "the", "cake is done")
     assert interrupted == Said(0, "interrupted: the box is silent.\n", "")
-    assert asked == Said(0, "the box was asked to say it.\n", "")
+    assert asked == Said(0, "the box says it.\n", "")
     assert box.said == ["the cake is done"]
 
 
@@ -163,12 +163,75 @@ def test_a_service_that_does_not_run_is_one_sentence(
     )
 
 
-def test_a_service_of_the_system_is_started_by_systemd(tmp_path: Path) -> None:
+@contextmanager
+def systemd_that_says(text: str, folder: Path) -> Iterator[None]:
+    """A systemctl that answers everything with this."""
+    systemctl = folder / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+    systemctl.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("properties", "told"),
+    [
+        (
+            "LoadState=not-found\nActiveState=inactive\n",
+            "the service is not installed. In the folder of the program: sudo ./install.sh",
+        ),
+        (
+            "LoadState=loaded\nActiveState=failed\nExecMainStatus=78\n",
+            "the service has ended, because its configuration cannot be used. "
+            "Run: sudo pi-voice config check; then: sudo systemctl restart pi-voice",
+        ),
+        (
+            "LoadState=loaded\nActiveState=failed\nExecMainStatus=1\n",
+            "the service has failed. See why: sudo pi-voice doctor",
+        ),
+        (
+            "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\n",
+            "the service ends again and again. See why: sudo pi-voice doctor",
+        ),
+        (
+            "LoadState=loaded\nActiveState=activating\nSubState=start\n",
+            "the service is just starting. Try again; if it stays so: sudo pi-voice doctor",
+        ),
+        (
+            "LoadState=loaded\nActiveState=active\n",
+            "the service runs, but does not answer there. Look why: journalctl -u pi-voice",
+        ),
+        (
+            "LoadState=loaded\nActiveState=inactive\n",
+            "the service does not run. Start it: sudo systemctl start pi-voice; "
+            "if it ends again: sudo pi-voice doctor",
+        ),
+        (
+            "",
+            "the service does not run. Start it: sudo systemctl start pi-voice; "
+            "if it ends again: sudo pi-voice doctor",
+        ),
+    ],
+)
+def test_who_asks_a_service_that_is_away_is_led_to_the_reason(
+    tmp_path: Path, properties: str, told: str
+) -> None:
     box = replace(Box.configured(config(tmp_path), required=False), runtime=tmp_path)
-    with pytest.raises(
-        remote.NotRunningError, match="Start it: sudo systemctl start pi-voice; if it"
+    with (
+        systemd_that_says(properties, tmp_path),
+        pytest.raises(remote.NotRunningError) as status,
     ):
         remote.show_status(box, as_json=False)
+    assert str(status.value) == f"there is no {tmp_path / SOCKET}: {told}"
+
+
+def test_where_the_service_is_away_its_log_is_with_systemd(tmp_path: Path) -> None:
+    box = replace(Box.configured(config(tmp_path), required=False), runtime=tmp_path)
+    with systemd_that_says("", tmp_path), pytest.raises(remote.NotRunningError) as logs:
+        remote.show_logs(box, count=5, last_run=False)
+    assert str(logs.value).endswith(". What it said: sudo journalctl -u pi-voice -n 50")
 
 
 def test_a_socket_that_a_dead_service_left_is_one_sentence(
@@ -341,14 +404,10 @@ def test_the_last_words_of_a_dead_box_are_told_to_root(
     ids=["the service", "an old systemd", "another process", "no service"],
 )
 async def test_how_often_systemd_had_to_start_it_again_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: str
+    tmp_path: Path, said: str, told: str
 ) -> None:
-    systemctl = tmp_path / "bin" / "systemctl"
-    systemctl.parent.mkdir()
-    systemctl.write_text(f"#!/bin/sh\ncat <<'END'\n{said.format(pid=os.getpid())}END\n")
-    systemctl.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
-    async with controlled(tmp_path, ControlledBox()):
-        shown = await pi_voice(tmp_path, "status")
+    with systemd_that_says(said.format(pid=os.getpid()), tmp_path):
+        async with controlled(tmp_path, ControlledBox()):
+            shown = await pi_voice(tmp_path, "status")
     assert told in shown.out
     assert ("started again" in shown.out) == ("again" in told)

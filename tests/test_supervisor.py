@@ -21,7 +21,7 @@ from pi_voice.transport import (
 from pi_voice.transport.renewal import Renewal
 from pi_voice.transport.supervisor import Plan
 from pi_voice.transport.websocket import Socket
-from tests.scripted import Visit, diary, scripted, transport
+from tests.scripted import Visit, diary, lose_a_handshake, scripted, transport
 from tests.until import until
 
 pytestmark = pytest.mark.virtual
@@ -690,21 +690,32 @@ async def test_old_news_of_the_network_do_not_shorten_a_later_wait() -> None:
         assert len(service.visits) == 1
 
 
-async def test_news_of_the_network_during_an_attempt_shorten_the_wait_after_it(
-    network: Network,
+@pytest.mark.parametrize(("settle_s", "waited_s"), [(0.0, 0), (2.0, 2), (None, 63)])
+async def test_news_of_the_network_begin_an_attempt_again_that_hangs_in_the_dead_one(
+    network: Network, settle_s: float | None, waited_s: float
 ) -> None:
     pace = Steady(60)
+    pace.settle_s = settle_s
     async with scripted() as service, transport(service, reconnect=pace) as t:
         await t.connect()
-        network.stall()
-        t._supervisor.probe()
-        await until(lambda: len(pace.troubles) == 1)
-        await asyncio.sleep(61)  # the attempt that follows has three seconds
-        t.retry_now()
-        await until(lambda: len(pace.troubles) == 2)
-        network.heal()
+        service.last.cut()
+        await lose_a_handshake(network)
         began = asyncio.get_running_loop().time()
+        t.retry_now()
         await until(lambda: len(service.visits) == 2, within_s=100)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(waited_s, abs=0.5)
+        assert pace.ups == 1
+
+
+async def test_without_a_pace_news_of_the_network_begin_an_attempt_again(
+    network: Network,
+) -> None:
+    async with scripted() as service, transport(service) as t:
+        attempt = asyncio.create_task(t.connect())
+        await lose_a_handshake(network)
+        began = asyncio.get_running_loop().time()
+        t.retry_now()
+        await attempt
         assert asyncio.get_running_loop().time() - began < 1
 
 

@@ -123,6 +123,8 @@ def test_a_wrong_configuration_parks_the_service(systemd_box: Box) -> None:
         systemd_box.wait_for("ActiveState", "failed")
         assert systemd_box.show("ExecMainStatus") == "78"
         assert "did you mean 'microphone'?" in systemd_box.journal()
+        asked = systemd_box.ask("pi-voice", "status")
+        assert "because its configuration cannot be used. Run: sudo pi-voice conf" in asked.stdout
 
 
 def test_a_crash_loop_ends_in_safe_mode_until_a_restart_tries_everything_again(

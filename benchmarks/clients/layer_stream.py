@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from benchmarks.clients.pace import Job, Report, frames, job
+from benchmarks.clients.source import stream
 from pi_voice.transport import WebSocketTransport
 from pi_voice.transport.messages import AudioEvent
 
@@ -24,7 +25,7 @@ async def main(job: Job) -> None:
     report.ready()
     if job.duplex:
         transport.request_response()
-    await report.stream(send, job, batches)
+    await stream(send, job, report, batches)
     report.tell()
     assert bool(report.heard_s) is job.duplex
     assert not transport.dropped_ms

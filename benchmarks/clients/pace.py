@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import resource
 import sys
@@ -123,7 +124,8 @@ class Report:
         self.end()
 
     def begin(self, now_s: float, job: Job) -> float:
-        """The first sample is heard; gives when to stop sending."""
+        """The first sample is heard; tells that it works, and gives when to stop sending."""
+        tell({"pid": os.getpid()})
         self._said["began_s"] = now_s
         self._warm_s = now_s + WARM_UP_S
         return self._warm_s + (0.0 if job.idle else job.for_s)
@@ -148,6 +150,7 @@ class Job:
         for_s: How long, after the warm-up; 0 only connects.
         duplex: A reply is heard meanwhile.
         idle: Connected, and nothing is sent.
+        card: A card gives the pace, in place of the loop's clock; the floor has one always.
     """
 
     url: str
@@ -155,6 +158,7 @@ class Job:
     for_s: float
     duplex: bool
     idle: bool = False
+    card: bool = False
 
 
 def job() -> Any:
@@ -163,7 +167,8 @@ def job() -> Any:
 
 
 def tell(result: Any) -> None:
-    sys.stdout.write(json.dumps(result))
+    sys.stdout.write(f"{json.dumps(result)}\n")
+    sys.stdout.flush()
 
 
 def _cpu_s() -> float:

@@ -10,6 +10,7 @@ from agents.realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSe
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 
 from benchmarks.clients.pace import Job, Report, frames, job
+from benchmarks.clients.source import stream
 
 
 class Ear(RealtimeModelListener):
@@ -39,7 +40,7 @@ async def main(job: Job) -> None:
     async def send(pcm: bytes) -> None:
         await model.send_event(RealtimeModelSendAudio(audio=pcm))
 
-    await report.stream(send, job, batches)
+    await stream(send, job, report, batches)
     report.tell()
     await model.close()
 

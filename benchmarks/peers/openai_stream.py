@@ -10,6 +10,7 @@ from openai import AsyncOpenAI
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.clients.pace import Job, Report, frames, job
+from benchmarks.clients.source import stream
 
 
 async def receive(connection: Any, report: Report) -> None:
@@ -40,7 +41,7 @@ async def main(job: Job) -> None:
         async def send(pcm: bytes) -> None:
             await connection.input_audio_buffer.append(audio=base64.b64encode(pcm).decode())
 
-        await report.stream(send, job, batches)
+        await stream(send, job, report, batches)
         report.tell()
         receiving.cancel()
 

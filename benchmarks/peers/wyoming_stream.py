@@ -113,6 +113,7 @@ async def main(job: Job, python: str) -> None:
             talking = asyncio.create_task(server.talk(went_s)) if job.duplex else None
             if job.idle:
                 server.send("pause-satellite")
+            tell({"pid": pid})
             await asyncio.sleep(SETTLE_S)
             before = usage(pid)
             await asyncio.sleep(job.for_s)

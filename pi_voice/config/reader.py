@@ -17,7 +17,7 @@ from pi_voice.config.schema import Rule, Secret, UnfitError, choices, convert, n
 from pi_voice.config.settings import VERSION, Settings
 from pi_voice.config.tables import default_of, hints, rule_of, title
 from pi_voice.config.toml_text import KeyPath, key_text, line_numbers, value_text
-from pi_voice.errors import ConfigError
+from pi_voice.errors import SERVICE_USER, ConfigError, me
 
 KEY_LIKE = re.compile(r"\b[se]k[-_][\w-]+")  # a key in the wrong place must not reach a log
 DECLARED = re.compile(r"Cannot declare (\(.+\)) twice")  # tomllib's words, a tuple of Python's
@@ -35,10 +35,7 @@ def load(path: Path) -> Settings:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; name the right one with --config") from None
     except PermissionError:
-        raise ConfigError(
-            f"{path}: may not be read by this user; run: sudo chgrp pi-voice {path} "
-            f"&& sudo chmod 640 {path}"
-        ) from None
+        raise ConfigError(f"{path}: may not be read by {me()}; {_way_in(path)}") from None
     except OSError as error:
         raise ConfigError(f"{path}: {_lower(error.strerror)}; name a file with --config") from error
     except UnicodeDecodeError as error:
@@ -62,6 +59,14 @@ def parse(text: str, name: str = "config.toml") -> Settings:
     except RecursionError:
         raise ConfigError(f"{name}: too many brackets inside each other; remove some") from None
     return _Reader(name, document, line_numbers(text)).settings()
+
+
+def _way_in(path: Path) -> str:
+    """What a person does who may not read the file, and what must be done for the service."""
+    if me() == SERVICE_USER:
+        return f"run: sudo chgrp {SERVICE_USER} {path} && sudo chmod 640 {path}"
+    group = f"join the group {SERVICE_USER} and log in again"
+    return f"use sudo, or {group}: sudo usermod -aG {SERVICE_USER} {me()}"
 
 
 def _syntax(message: str) -> str:

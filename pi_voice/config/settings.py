@@ -133,7 +133,13 @@ class Audio:
     )
     speaker: str = setting("default", "As microphone", check=checks.not_empty)
     microphone_channel: int | None = setting(
-        None, "Channel of an array that hears best", none="all", low=1, high=32, example=1
+        None,
+        'Channel that hears best; "all" averages up to 8; an array with an echo-reference channel '
+        "needs one chosen here",
+        none="all",
+        low=1,
+        high=32,
+        example=1,
     )
     batch_ms: Literal[20, 40, 60] = setting(
         40, "Sound per wake-up in ms: 20 answers a little sooner, 60 costs least CPU"

@@ -12,6 +12,9 @@ from pi_voice.doctor.findings import Finding, fault, note, ok, warning
 GROUPS, ME, CHIP, PINS = "access.groups", "access.user", "access.chip", "access.pins"
 LIBRARIES, SPI, FOLDER = "access.libraries", "access.spi", "access.folder"
 OURS = ("lg", "gpiozero", "pi-voice")  # by which names the kernel knows the pins of the service
+WITHOUT_PINS = (  # the usual mode needs a button
+    'do without pins: driver = "none" in [button] and [leds], mode = "voice" in [activation]'
+)
 SYSUSERS = "sudo systemd-sysusers"
 
 
@@ -65,7 +68,7 @@ def libraries(facts: Facts) -> Iterator[Finding]:
     if not facts.system.importable("gpiozero"):
         yield fault(LIBRARIES, "gpiozero is missing", "sudo apt install python3-gpiozero")
     elif not facts.system.importable("lgpio"):
-        fix = 'sudo apt install python3-lgpio; without pins: driver = "none" in [button] and [leds]'
+        fix = f"sudo apt install python3-lgpio; or {WITHOUT_PINS}"
         yield fault(LIBRARIES, "lgpio is missing, so no pin can be used", fix)
     else:
         yield ok(LIBRARIES, "gpiozero and lgpio are there")
@@ -78,7 +81,7 @@ def chip(facts: Facts) -> Iterator[Finding]:
     if header:
         yield ok(CHIP, f"the header is {_name(header)} ({header.label})")
     elif not facts.chips:
-        fix = 'Without pins: driver = "none" in [button] and in [leds]'
+        fix = f"{WITHOUT_PINS[:1].upper()}{WITHOUT_PINS[1:]}"
         yield fault(CHIP, "this machine has no GPIO chip", fix)
     elif not any(c.label for c in facts.chips):
         fix = f"sudo usermod -aG gpio {facts.me}; then log in again"

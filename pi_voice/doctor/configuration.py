@@ -20,20 +20,32 @@ def file(facts: Facts) -> Iterator[Finding]:
         yield note(FILE, what, "sudo pi-voice doctor")
         return
     for problem in question.problems:
-        fact, parted, fix = problem.rpartition("; ")
-        check = f"pi-voice config check --config {question.config}"
-        yield fault(
-            FILE,
-            fact if parted else problem,
-            fix if parted else check,
-            Failure.MISCONFIGURED,
-        )
+        fact, fix = _parted(problem)
+        yield fault(FILE, fact, fix or mend(facts), Failure.MISCONFIGURED)
     if question.problems:
-        yield note(FILE, "until that is mended, everything below was examined with the defaults")
+        what = "until that is mended, everything below was examined with the defaults"
+        yield note(FILE, what, mend(facts))
     if not question.problems:
         there = facts.system.exists(question.config)
         what = f"{question.config} is fine" if there else f"no {question.config}: the defaults hold"
         yield ok(FILE, what)
+
+
+def _parted(problem: str) -> tuple[str, str]:
+    """What is wrong, and what to write; "" if the problem does not say it."""
+    for between, begin in (("; ", ""), (", e.g. ", "e.g. ")):
+        fact, parted, fix = problem.rpartition(between)
+        if parted:
+            return fact, f"{begin}{fix}"
+    return problem, ""
+
+
+def mend(facts: Facts) -> str:
+    """How the file is changed, and the change put to use."""
+    path = facts.question.config
+    if facts.unit.known:
+        return f"Change it: sudo nano {path}; then: sudo systemctl restart pi-voice"
+    return f"Change it: nano {path}; then: pi-voice doctor --config {path}"
 
 
 def parts(facts: Facts) -> Iterator[Finding]:
@@ -45,8 +57,8 @@ def parts(facts: Facts) -> Iterator[Finding]:
     except LinkError:
         return  # the key, which has a check of its own
     except PiVoiceError as error:
-        fact, _, fix = str(error).rpartition("; ")
-        yield fault(PARTS, fact or fix, fix if fact else "", Failure.MISCONFIGURED)
+        fact, fix = _parted(str(error))
+        yield fault(PARTS, fact, fix or mend(facts), Failure.MISCONFIGURED)
     else:
         yield ok(PARTS, "every part that is configured can be made")
 

@@ -182,4 +182,7 @@ def service(facts: Facts) -> Iterator[Finding]:
     if refusal is None:
         yield ok(SERVICE, f"{urlsplit(url).hostname} accepts the key and the settings")
     else:
-        yield fault(SERVICE, refusal.reason, refusal.fix, refusal.failure)
+        fix = refusal.fix
+        if not fix and refusal.failure is Failure.MISCONFIGURED:
+            fix = configuration.mend(facts)
+        yield fault(SERVICE, refusal.reason, fix, refusal.failure)

@@ -45,7 +45,8 @@ def running(facts: Facts) -> Iterator[Finding]:
         yield ok(RUNNING, f"{UNIT} is running (pid {unit.pid})")
     elif unit["ActiveState"] == "failed" and unit["ExecMainStatus"] == str(EXIT_CONFIG):
         what = "the service has ended, because its configuration cannot be used"
-        yield fault(RUNNING, what, "sudo pi-voice config check", Failure.MISCONFIGURED)
+        fix = f"Mend what stands below Configuration, if anything does; then: {RESTART}"
+        yield fault(RUNNING, what, fix, Failure.MISCONFIGURED)
     elif unit["ActiveState"] == "failed":
         what = f"the service has failed ({_end(unit)})"
         yield fault(RUNNING, what, f"{SHOW_WHY}; then: {RESTART}")

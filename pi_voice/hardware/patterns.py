@@ -54,7 +54,7 @@ MEANINGS = {
     Pattern.KEY_REFUSED: "the service refuses the key: put in a valid one",
     Pattern.QUOTA_SPENT: "the account at the service is used up: pay or raise its quota",
     Pattern.BUDGET_SPENT: "your own limit is reached: wait, or raise it in `[limits]`",
-    Pattern.MISCONFIGURED: "a setting is wrong: run `sudo pi-voice config check`",
+    Pattern.MISCONFIGURED: "a setting is wrong: run `sudo pi-voice config check --service`",
 }
 LONG_MS = 300.0  # a blink is counted as long from here on
 COLOURS = {  # blue, orange and the bluish green stay apart for all common kinds of colour blindness

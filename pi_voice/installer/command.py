@@ -13,22 +13,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pi_voice.errors import EXIT_FAULT, PiVoiceError
+from pi_voice import config
+from pi_voice.config.checks import EMBEDDED
+from pi_voice.errors import EXIT_FAULT, ConfigError, PiVoiceError
 from pi_voice.installer import plan, release, wishes
 from pi_voice.installer.machine import ETC, OPT, STATE, InstallError, Machine
 from pi_voice.installer.plan import Start
 from pi_voice.installer.release import PROFILES, Release
 from pi_voice.installer.start import Started, deafness
 from pi_voice.installer.steps import Build, Step, drop, offers_package
-from pi_voice.installer.wishes import Wishes
+from pi_voice.installer.wishes import WITH_A_KEY, Wishes
 
 HERE = Path(__file__).parents[2]
+START = "Start it: sudo systemctl restart pi-voice"
+REAL_SERVICE = f"""\
+It repeats what it hears. For answers, give it a key and an address:
+  sudo nano {ETC}/api_key      # the key alone, on one line
+  sudo nano {ETC}/config.toml  # below [service]: url = "{WITH_A_KEY}"
+  sudo pi-voice config check --service && sudo systemctl restart pi-voice
+"""
 FREE_BYTES = 400_000_000  # a version with its packages takes 100 to 200 MB
 
 
 def main(argv: Sequence[str], machine: Machine | None = None) -> int:
     """Run one verb; the exit code of the process."""
-    options = parser().parse_args(argv)
+    options = understood(argv)
     on = machine or Machine()
     os.umask(0o022)  # the user of the service must be able to read the program
     try:
@@ -39,7 +48,7 @@ def main(argv: Sequence[str], machine: Machine | None = None) -> int:
         with contextlib.nullcontext() if options.dry_run else on.alone():
             _VERBS[options.verb](options, on)
     except (PiVoiceError, OSError) as error:
-        sys.stderr.write(f"install.sh: {error}{_keep(on.transcript())}\n")
+        sys.stderr.write(f"install.sh: {error}\n{_keep(on.transcript())}")
         return EXIT_FAULT
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("\ninstall.sh: stopped; run it again to go on\n")
@@ -80,9 +89,25 @@ def _forgets(machine: Machine) -> bool:
     )
 
 
+def understood(argv: Sequence[str]) -> argparse.Namespace:
+    """What the command line says; a slip ends the process with the usage.
+
+    The verb is looked at last: after a mistyped option its value stands in the verb's place.
+    """
+    arguments = parser()
+    options, unknown = arguments.parse_known_args(argv)
+    if unknown:
+        arguments.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if options.verb not in _VERBS:
+        arguments.error(f"there is no {options.verb!r}; there are {', '.join(_VERBS)}")
+    if options.purge and options.verb != "uninstall":
+        arguments.error("--purge goes with uninstall: sudo ./install.sh uninstall --purge")
+    return options
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="install.sh", add_help=False, allow_abbrev=False)
-    parser.add_argument("verb", nargs="?", choices=_VERBS, default="install")
+    parser.add_argument("verb", nargs="?", metavar="|".join(_VERBS), default="install")
     parser.add_argument("--profile", choices=PROFILES, default="")
     parser.add_argument("--unattended", type=Path)
     parser.add_argument("--no-start", action="store_true")
@@ -169,7 +194,11 @@ def _wishes(options: argparse.Namespace, machine: Machine) -> Wishes:
     if not wishes.somebody_is_there():
         sys.stdout.write(f"{wishes.assumed(said)}.\n")
         return said
-    return said if options.dry_run else wishes.asked(said)
+    if options.dry_run:
+        what = "for its key" if said.profile else "what this box is, and for its key"
+        sys.stdout.write(f"You would be asked {what}.\n")
+        return said
+    return wishes.asked(said)
 
 
 def _start(said: Wishes, options: argparse.Namespace, machine: Machine) -> Start:
@@ -228,7 +257,7 @@ def _gone_back(error: InstallError, bad: Release, start: Start, machine: Machine
 
 
 def _keep(transcript: str) -> str:
-    """Write down what the tools said; where, in words to be appended."""
+    """Write down what the tools said; where, as a line of its own."""
     if not transcript:
         return ""
     try:
@@ -236,20 +265,26 @@ def _keep(transcript: str) -> str:
             file.write(transcript)
     except OSError:  # of a full disk, say, which may be the very thing to tell
         return ""
-    return f" (details: {file.name})"
+    return f"What was done and said until then: {file.name}\n"
 
 
 def _tell_how_to_go_on(machine: Machine, now: Release, *, started: bool) -> None:
     say = sys.stdout.write
     say(f"Version {now.version} is installed{' and runs' if started else ''}.\n")
     if started and (reason := deafness(machine, now.version)):
-        say(f"It cannot hear yet: {reason}\nWhat else is wrong: sudo pi-voice doctor\n")
-    if not machine.at(f"{ETC}/api_key").stat().st_size:
-        say(
-            "It repeats what it hears until it has a key: write it into "
-            f"{ETC}/api_key and the address into {ETC}/config.toml,\n"
-            "then: sudo pi-voice config check && sudo systemctl restart pi-voice\n"
-        )
+        say(f"It cannot hear yet: {reason}\nWhat helps: sudo pi-voice doctor\n")
+    if not started:
+        say(f"{START}\n" if machine.is_booted else "It starts with the box.\n")
+    if _repeats(machine):
+        say(REAL_SERVICE)
+
+
+def _repeats(machine: Machine) -> bool:
+    """Nobody named a service, so the one inside answers."""
+    try:
+        return config.load(machine.at(f"{ETC}/config.toml")).service.url == EMBEDDED
+    except ConfigError:  # the box says so itself
+        return False
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pi_voice.installer.machine import (
     Machine,
 )
 from pi_voice.installer.manifest import Manifest
-from pi_voice.installer.release import PROFILES, Release
+from pi_voice.installer.release import USUAL, Release
 from pi_voice.installer.start import Started
 from pi_voice.installer.steps import (
     Account,
@@ -70,7 +70,7 @@ def installation(
         start: When it is started.
     """
     wanted = groups(release.read("systemd/pi-voice.sysusers.conf").decode())
-    text = configuration(release.profile(wishes.profile or PROFILES[0]), wishes)
+    text = configuration(release.profile(wishes.profile or USUAL), wishes)
     key = (wishes.key or "").encode()
     steps: list[Step] = [
         Packages(needed),

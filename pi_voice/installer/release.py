@@ -13,7 +13,12 @@ from pathlib import Path
 from pi_voice.installer.machine import VERSIONS, InstallError, Machine
 
 PARTS = ("pyproject.toml", "README.md", "LICENSE", "install.sh", "pi_voice", "systemd", "config")
-PROFILES = ("hobby-kit", "smart-speaker", "kiosk")
+PROFILES = {  # the configurations to begin with, the usual one first, and how each is used
+    "hobby-kit": "hold the button; two short presses mute",
+    "smart-speaker": "just talk; a short press interrupts, a long one mutes",
+    "kiosk": "hold the button; small hourly and daily limits, no mute at the box",
+}
+USUAL = next(iter(PROFILES))
 _UNWANTED = ("__pycache__", "*.pyc", "*.egg-info")
 
 

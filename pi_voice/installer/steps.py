@@ -210,7 +210,7 @@ class Enabled:
     """The service starts by itself when the box does."""
 
     def __str__(self) -> str:
-        return "start pi_voice whenever the box starts"
+        return f"let {SERVICE} start whenever the box does"
 
     def is_done(self, machine: Machine) -> bool:
         return machine.holds("systemctl", "is-enabled", "--quiet", SERVICE)

@@ -24,7 +24,7 @@ class Stopped:
     """The service neither runs nor starts by itself."""
 
     def __str__(self) -> str:
-        return "stop pi_voice"
+        return f"stop {SERVICE}, and let it start no more"
 
     def is_done(self, machine: Machine) -> bool:
         return not machine.exists(UNIT)

@@ -16,7 +16,7 @@ from pi_voice.config import parse
 from pi_voice.config.toml_text import KeyPath, key_text, line_numbers, value_text
 from pi_voice.errors import ConfigError
 from pi_voice.installer.machine import InstallError
-from pi_voice.installer.release import PROFILES
+from pi_voice.installer.release import PROFILES, USUAL
 
 WITH_A_KEY = "wss://api.openai.com/v1/realtime"  # whose keys most people have
 KNOWN = ("profile", "key_file", "start", "config")
@@ -99,11 +99,12 @@ def asked(
 ) -> Wishes:
     """Ask a person for what was not said: the profile and the key."""
     if not wishes.profile:
-        names = ", ".join(f"{number} {name}" for number, name in enumerate(PROFILES, start=1))
-        number = ask(f"What is this box? {names} [1]: ").strip() or "1"
-        while number not in ("1", "2", "3"):
+        names = dict(enumerate(PROFILES, start=1))
+        listed = "".join(f"  {number} {name}: {PROFILES[name]}\n" for number, name in names.items())
+        number = ask(f"What is this box?\n{listed}Its number [1]: ").strip() or "1"
+        while number not in map(str, names):
             number = ask("1, 2 or 3: ").strip()
-        wishes = replace(wishes, profile=PROFILES[int(number) - 1])
+        wishes = replace(wishes, profile=names[int(number)])
     if wishes.key is None:
         question = "Key of your realtime service (not shown; Enter: none yet, be a parrot): "
         wishes = replace(wishes, key=ask_secretly(question).strip() or None)
@@ -112,7 +113,7 @@ def asked(
 
 def assumed(wishes: Wishes) -> str:
     """What a new box becomes where nobody is asked, and how to have it otherwise."""
-    profile = wishes.profile or PROFILES[0]
+    profile = wishes.profile or USUAL
     return (
         f"There is no terminal to ask at: the profile is {profile}, and there is no key. "
         "Have it otherwise with --unattended FILE"

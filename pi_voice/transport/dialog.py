@@ -8,6 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from pi_voice.transport.cut_replies import CutReplies
+from pi_voice.transport.effects import Effect, Emit, ForgetAudio, Send, StartGuard
 from pi_voice.transport.heard import PlaybackTracker, Position
 from pi_voice.transport.history import History
 from pi_voice.transport.messages import AudioMark
@@ -17,54 +19,9 @@ from pi_voice.transport.tool_calls import ToolCalls
 from pi_voice.transport.uplink import Uplink
 from pi_voice.transport.wire import copied, encode
 
+__all__ = ["Dialog", "Effect", "Emit", "ForgetAudio", "Options", "Send", "StartGuard"]
+
 Json = dict[str, Any]
-
-MOST_CUT = 256  # replies and items whose late sound is still kept away
-
-
-class Emit(Struct, frozen=True):
-    """Call the listeners of an event.
-
-    Attributes:
-        name: The event.
-        args: What they receive.
-        reply: The response and item whose sound this is: not for listeners once it was cut.
-    """
-
-    name: str
-    args: tuple[Any, ...] = ()
-    reply: tuple[str | None, str] | None = None
-
-
-class Send(Struct, frozen=True):
-    """Put a text frame on the wire.
-
-    Attributes:
-        data: UTF-8 JSON.
-        audio_ms: How much of the user's sound it carries; such frames may be dropped when late.
-    """
-
-    data: bytes
-    audio_ms: float = 0.0
-
-
-class StartGuard(Struct, frozen=True):
-    """Call `guard` after this time; a guard that runs starts again."""
-
-    after_s: float
-
-
-class ForgetAudio(Struct, frozen=True):
-    """Drop the sound that was sent last, as far as it has not left: the user muted.
-
-    Attributes:
-        newest_ms: How much of it.
-    """
-
-    newest_ms: float
-
-
-Effect = Emit | Send | StartGuard | ForgetAudio
 
 
 class Options(Struct, frozen=True):
@@ -105,7 +62,7 @@ class Dialog:
         self.history = History()
         self.calls = ToolCalls()
         self.uplink = Uplink()
-        self._cut: dict[str | None, bool] = {}  # value: it has ended
+        self._cut = CutReplies()
         self._guarded_epoch = -1
         self._alive = False
 
@@ -219,7 +176,7 @@ class Dialog:
             self._cut_active()
             self.responses.cancel()
         elif isinstance(named, str):
-            self._add_cut(named)
+            self._cut.add(named)
         self.send(event)
         self.settle()
 
@@ -232,16 +189,15 @@ class Dialog:
         self.heard.forget(item_id, content_index)
         if part.complete and heard_ms >= part.received_ms:
             return False
-        self._add_cut(item_id)
+        self._cut.add(item_id)
         return self._truncate(part, min(max(heard_ms, 0.0), part.received_ms))
 
     def began(self, response_id: str | None, *, outside: bool) -> None:
         """The service began a reply."""
-        if self._cut.get(response_id):
-            del self._cut[response_id]  # an old one with the same name had ended
+        self._cut.began(response_id)
         request = self.responses.created(response_id, outside=outside)
         if request is not None and request.silenced:
-            self._add_cut(response_id)
+            self._cut.add(response_id)
         if request is not None and request.cancelled:
             self._send_cancel()
         self._alive = False
@@ -253,10 +209,7 @@ class Dialog:
             response_id = self.responses.active_id
         self.heard.response_done(response_id)
         self.responses.done(response_id)
-        if response_id is None:
-            self._cut.pop(None, None)
-        elif response_id in self._cut:
-            self._cut[response_id] = True
+        self._cut.ended(response_id)
         self.settle()
 
     def forget(self) -> None:
@@ -283,18 +236,13 @@ class Dialog:
     def _cut_active(self) -> bool:
         if not self.responses.ongoing or self.responses.active_id in self._cut:
             return False
-        self._add_cut(self.responses.active_id)
+        self._cut.add(self.responses.active_id)
         return True
 
     def _cut_part(self, part: Position) -> None:
-        self._add_cut(part.item_id)
+        self._cut.add(part.item_id)
         if part.response_id is not None:
-            self._add_cut(part.response_id)
-
-    def _add_cut(self, name: str | None) -> None:
-        self._cut.setdefault(name, False)
-        if len(self._cut) > MOST_CUT:
-            del self._cut[next(iter(self._cut))]
+            self._cut.add(part.response_id)
 
     def _send_cancels(self, parts: list[Position]) -> None:
         """Cancel the active reply, and replies beside the conversation that are heard."""

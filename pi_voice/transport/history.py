@@ -85,7 +85,8 @@ class History:
         """Add or replace an item; returns it as it is kept.
 
         A transcript that is known stays when the new description comes without it, and one that
-        was cut to what was heard is not made longer again.
+        was cut to what was heard is not made longer again. An item moves only once: when its
+        place is told after the item itself, as that of a reply.
         """
         before = self._items.get(item.item_id)
         if isinstance(before, Message) and isinstance(item, Message):
@@ -96,10 +97,14 @@ class History:
                 output=item.output if item.output is not None else before.output,
                 call_id=item.call_id or before.call_id,
             )
-        if before is not None and item.previous_item_id is None:
-            item = replace(item, previous_item_id=before.previous_item_id)
+        previous = item.previous_item_id
         if before is None:
-            self._order.insert(self._place(item.previous_item_id), item.item_id)
+            self._order.insert(self._place(previous), item.item_id)
+        elif previous is None:
+            item = replace(item, previous_item_id=before.previous_item_id)
+        elif before.previous_item_id is None and item.item_id != previous in self._items:
+            self._order.remove(item.item_id)  # it stood at the end until its place was told
+            self._order.insert(self._place(previous), item.item_id)
         self._store(item)
         return item
 

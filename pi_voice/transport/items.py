@@ -42,6 +42,12 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def part_index(event: Mapping[str, Any]) -> int:
+    """Which part of an item an event is about; the first where it does not say."""
+    index = event.get("content_index")
+    return index if type(index) is int and 0 <= index < MOST_PARTS else 0
+
+
 def read_item(wire: Any, *, status: str, previous: Any = None) -> Item | None:
     """An item of the service; None if it is of a kind that history does not keep.
 

@@ -158,7 +158,7 @@ class WebSocketTransport(EventEmitter, Talk):
         await self._supervisor.drain()
 
     def retry_now(self) -> None:
-        """The network changed: do not wait out a pause, and do not trust what seems to live."""
+        """The network changed: begin again what waits, and do not trust what seems to live."""
         self._supervisor.retry_now()
 
     # -- what is the case

@@ -25,6 +25,9 @@ class Outgoing:
 
     Only a turn that is sent again waits, for the network to take one piece after the other: it
     comes faster than any network, and nothing of it may be dropped.
+
+    Attributes:
+        waiting: What waits, oldest first.
     """
 
     def __init__(
@@ -38,49 +41,49 @@ class Outgoing:
         """
         self._perform = perform
         self._drain = drain
-        self._waiting: deque[bytes | Step] = deque()
+        self.waiting: deque[bytes | Step] = deque()
         self._pump: asyncio.Task[None] | None = None
 
     def put(self, what: bytes | Step) -> None:
-        if self._waiting:
-            self._waiting.append(what)
+        if self.waiting:
+            self.waiting.append(what)
         else:
             self._perform(what)
 
     def put_slowly(self, pieces: Iterable[bytes]) -> None:
         """Send pieces at the pace of the network."""
-        self._waiting.extend(pieces)
-        if self._waiting and (self._pump is None or self._pump.done()):
+        self.waiting.extend(pieces)
+        if self.waiting and (self._pump is None or self._pump.done()):
             self._pump = asyncio.get_running_loop().create_task(self._send_waiting())
 
     def cancel_turns(self) -> None:
         """Forget the turns that wait as a whole; one that was begun must be cleared."""
-        if Step.COMMIT not in self._waiting:
+        if Step.COMMIT not in self.waiting:
             return
         gates = []
-        while Step.COMMIT in self._waiting:
-            what = self._waiting.popleft()
+        while Step.COMMIT in self.waiting:
+            what = self.waiting.popleft()
             if what in GATE:
                 gates.append(what)
-        self._waiting.extendleft(reversed([Step.CLEAR, *gates]))
+        self.waiting.extendleft(reversed([Step.CLEAR, *gates]))
 
     def discard_sound(self) -> None:
         """Forget the sound that waits and belongs to no turn yet."""
         kept: deque[bytes | Step] = deque()
-        while self._waiting and self._waiting[-1] is not Step.COMMIT:
-            what = self._waiting.pop()
+        while self.waiting and self.waiting[-1] is not Step.COMMIT:
+            what = self.waiting.pop()
             if isinstance(what, Step):
                 kept.appendleft(what)
-        self._waiting.extend(kept)
+        self.waiting.extend(kept)
 
     def forget_sound(self) -> None:
         """Forget the sound that waits, whatever turn it belongs to."""
-        gates = [what for what in self._waiting if what in GATE]
-        if len(gates) < len(self._waiting):
-            self._waiting = deque([Step.CLEAR, *gates])
+        gates = [what for what in self.waiting if what in GATE]
+        if len(gates) < len(self.waiting):
+            self.waiting = deque([Step.CLEAR, *gates])
 
     def clear(self) -> None:
-        self._waiting.clear()
+        self.waiting.clear()
 
     async def aclose(self) -> None:
         self.clear()
@@ -89,7 +92,7 @@ class Outgoing:
             await asyncio.gather(self._pump, return_exceptions=True)
 
     async def _send_waiting(self) -> None:
-        while self._waiting:
+        while self.waiting:
             await self._drain()
-            if self._waiting:
-                self._perform(self._waiting.popleft())
+            if self.waiting:
+                self._perform(self.waiting.popleft())

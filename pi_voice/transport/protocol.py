@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pi_voice.transport import neutral, server_events
+from pi_voice.transport import neutral_events, reply_events, server_events
 from pi_voice.transport.calls import Calls
 from pi_voice.transport.contracts import NotConnectedError, TransportError, TransportStatus
-from pi_voice.transport.dialog import Dialog, Effect, Options
+from pi_voice.transport.dialog import Dialog, Options
+from pi_voice.transport.effects import Effect
 from pi_voice.transport.history import CONTINUES
 from pi_voice.transport.messages import AudioMark, Response, TurnDone
 from pi_voice.transport.wire import AUDIO_DELTA, BETA_NAMES, decode, decode_audio, event_type
@@ -102,7 +103,7 @@ class RealtimeProtocol:
         self._become(TransportStatus.CONNECTING)
 
     def opened(self) -> None:
-        """The socket is open: say what the session shall be, and what was said before."""
+        """The socket is open: say what the session shall be."""
         self.fault = None
         self._ready = False
         if self.status is TransportStatus.CONNECTING:
@@ -110,15 +111,15 @@ class RealtimeProtocol:
         self.dialog.heard.shape = self.dialog.session.output_shape
         self.dialog.uplink.shape = self.dialog.session.input_shape
         self.dialog.send(self.dialog.session.opening())
-        said = self.dialog.history.replay()
-        for event in [*said, CONTINUES] if said else []:
-            self.dialog.send(event)
 
     def ready(self) -> None:
-        """The session counts as acknowledged."""
+        """The session counts as acknowledged: tell it what was said before."""
         if self._ready:
             return
         self._ready = True
+        said = self.dialog.history.replay()
+        for event in [*said, CONTINUES] if said else []:
+            self.dialog.send(event)
         self._become(TransportStatus.CONNECTED)
         self.dialog.emit(SESSION_READY, self.dialog.session.id)
 
@@ -191,10 +192,10 @@ class RealtimeProtocol:
             return
         if dialog.wants(AUDIO_DELTA):
             dialog.emit(AUDIO_DELTA, {**(decode(message) or {}), "type": AUDIO_DELTA})
-        server_events.hear(dialog, sound)
+        reply_events.hear(dialog, sound)
         if dialog.wants("event") and not dialog.is_cut(sound.response_id, sound.item_id):
             event = {**(decode(message) or {}), "type": AUDIO_DELTA}
-            for said in neutral.decode(event):
+            for said in neutral_events.decode(event):
                 dialog.emit_sound("event", said, (sound.response_id, sound.item_id))
 
     def _happened(self, kind: str, event: Json) -> None:
@@ -211,8 +212,10 @@ class RealtimeProtocol:
         elif kind == "response.created":
             self.fault = None
         if dialog.wants("event"):
-            for said in neutral.decode(event):
+            for said in neutral_events.decode(event):
                 dialog.emit("event", said)
+        if kind == "conversation.created" and dialog.session.id is None:
+            self._happened("session.created", server_events.session_of(event))
 
     def _refused(self, event: Json) -> None:
         fault = server_events.refuse(self.dialog, event)
@@ -222,7 +225,7 @@ class RealtimeProtocol:
             self.fault = fault
         self.dialog.emit("error", fault)
         if self.dialog.wants("event"):
-            for said in neutral.decode(event):
+            for said in neutral_events.decode(event):
                 self.dialog.emit("event", said)
 
     def _garbled(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from pi_voice.transport import losses
@@ -11,10 +12,63 @@ from pi_voice.transport.websocket import Socket
 
 logger = logging.getLogger(__name__)
 
+SESSION_S = 3600.0  # the service's limit, where it names none or our clock is wrong
 RENEW_S = 300.0  # before the end of a session we look for a quiet moment to begin the next
 HARD_S = 120.0  # before the end we wait no longer: the longest turn and its upload still fit
 LOOK_S = 1.0  # how often we look whether it is quiet
 AGAIN_S = 10.0  # after an attempt that failed; the session in hand goes on meanwhile
+
+
+class Successor:
+    """The connection of the next session, from its opening until somebody takes it."""
+
+    def __init__(self, is_quiet: Callable[[], bool]) -> None:
+        """Begin without one.
+
+        Args:
+            is_quiet: Nobody would notice another session now.
+        """
+        self._is_quiet = is_quiet
+        self._socket: Socket | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._socket is not None
+
+    async def prepare(
+        self,
+        dial: Callable[[], Awaitable[Socket]],
+        expires_at_s: float | None,
+        age: asyncio.Timeout,
+    ) -> None:
+        """Open it in time, then end the session in hand where nobody notices.
+
+        Args:
+            dial: Opens the connection for the next session.
+            expires_at_s: Unix time at which the service ends the session in hand, if it said so.
+            age: Expires when it is to end.
+        """
+        self._socket = await Renewal(dial, self._is_quiet).next_socket(left_s(expires_at_s))
+        age.reschedule(asyncio.get_running_loop().time())
+
+    def take(self) -> Socket | None:
+        """Give it away, if there is one."""
+        socket, self._socket = self._socket, None
+        return socket
+
+    def drop(self) -> None:
+        """Nobody will take it."""
+        socket = self.take()
+        if socket is not None:
+            socket.abort()
+
+
+def left_s(expires_at_s: float | None) -> float:
+    """How long a session that begins now may live."""
+    if expires_at_s is None:
+        return SESSION_S
+    told_s = expires_at_s - time.time()  # theirs is a date; ours may be years off
+    return told_s if RENEW_S < told_s <= SESSION_S else SESSION_S
 
 
 class Renewal:

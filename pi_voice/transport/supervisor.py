@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,14 +21,14 @@ from pi_voice.transport.losses import Loss
 from pi_voice.transport.messages import ConnectionLost
 from pi_voice.transport.performer import Performer
 from pi_voice.transport.protocol import RealtimeProtocol
-from pi_voice.transport.renewal import RENEW_S, Renewal
+from pi_voice.transport.renewal import Successor
+from pi_voice.transport.waiting import Waiting
 from pi_voice.transport.websocket import Dialer, Socket
 
 logger = logging.getLogger(__name__)
 
 ACKNOWLEDGE_S = 5.0  # what the Agents SDK waits for `session.updated`, too
 OPEN_S = 10.0
-SESSION_S = 3600.0  # the service's limit, where it names none or our clock is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ class Supervisor:
         self._life: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
-        self._hurry = asyncio.Event()
-        self._next: Socket | None = None
+        self._waiting = Waiting(reconnect.link_up if reconnect else lambda _: 0.0)
+        self._successor = Successor(lambda: protocol.idle)
         self._dropped_ms = 0.0
 
     @property
@@ -112,7 +111,7 @@ class Supervisor:
         life, self._life = self._life, None
         ready, self._ready = self._ready, None
         socket, self._performer.socket = self._performer.socket, None
-        self._drop_next()
+        self._successor.drop()
         if life is None:
             return
         life.cancel()
@@ -148,9 +147,9 @@ class Supervisor:
             await self._performer.socket.drain()
 
     def retry_now(self) -> None:
-        """The network changed: do not wait out a pause, and do not trust what seems to live."""
+        """The network changed: begin again what waits, and do not trust what seems to live."""
         if self._performer.socket is None:
-            self._hurry.set()
+            self._waiting.network_is_back()
         self.probe()
 
     def probe(self) -> None:
@@ -167,15 +166,15 @@ class Supervisor:
             delay_s = self._after(loss)
             if delay_s is None:
                 return
-            await self._pause(delay_s)
+            await self._waiting.pause(delay_s)
             loss = await self._session(plan, ready)
 
     async def _session(self, plan: Plan, ready: asyncio.Future[None]) -> Loss:
         """One connection, from the first question for the key to its end."""
         try:
-            socket, self._next = self._next, None
+            socket = self._successor.take()
             if socket is None:
-                socket = await self._open(plan, ready)
+                socket = await self._waiting.attempt(partial(self._open, plan, ready))
         except Exception as error:  # noqa: BLE001 - it must not end what shall go on for ever
             return losses.refused(error)
         self._performer.socket = socket
@@ -189,7 +188,6 @@ class Supervisor:
                 self._say_goodbye(socket)
 
     async def _open(self, plan: Plan, ready: asyncio.Future[None]) -> Socket:
-        self._hurry.clear()  # news from now on count, also if this attempt fails all the same
         key = None if plan.key is None else await resolve_key(plan.key)
         headers = auth_headers(key, plan.headers)
         if not ready.done():
@@ -208,7 +206,7 @@ class Supervisor:
             "acknowledge", ACKNOWLEDGE_S, lambda: self._unacknowledged(ready)
         )
         self._performer.perform()
-        renewal: asyncio.Task[None] | None = None
+        succession: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(None) as age:
                 async for message in socket:
@@ -218,16 +216,16 @@ class Supervisor:
                         return losses.rejected(self._protocol.rejected)
                     if self._protocol.acknowledged and self._performer.stop_timer("acknowledge"):
                         self._acknowledged(ready)
-                    if renewal is None and self._protocol.acknowledged and self._reconnect:
-                        renewal = self._renew(plan, ready, age)
+                    if succession is None and self._protocol.acknowledged and self._reconnect:
+                        succession = self._begin_succession(plan, ready, age)
         except TimeoutError:
             return losses.EXPIRED
         finally:
-            if renewal is not None:
-                renewal.cancel()
-                await asyncio.gather(renewal, return_exceptions=True)
+            if succession is not None:
+                succession.cancel()
+                await asyncio.gather(succession, return_exceptions=True)
             if self._performer.socket is not socket:
-                self._drop_next()  # `close` was called in the step of the change over
+                self._successor.drop()  # `close` was called in the step of the change over
         return losses.ended(socket.closing, self._protocol.fault)
 
     def _acknowledged(self, ready: asyncio.Future[None]) -> None:
@@ -241,25 +239,15 @@ class Supervisor:
         self._protocol.ready()
         self._acknowledged(ready)
 
-    def _renew(
+    def _begin_succession(
         self, plan: Plan, ready: asyncio.Future[None], age: asyncio.Timeout
     ) -> asyncio.Task[None]:
-        """Begin another session where nobody notices, before the service ends this one."""
-        renewal = Renewal(partial(self._open, plan, ready), lambda: self._protocol.idle)
-
-        async def change_over() -> None:
-            self._next = await renewal.next_socket(self._left_s())
-            age.reschedule(asyncio.get_running_loop().time())
-
-        return asyncio.get_running_loop().create_task(change_over())
-
-    def _left_s(self) -> float:
-        """How long the session may still live."""
+        """Have another connection ready before the service ends this one."""
         expires_at_s = self._protocol.dialog.session.expires_at_s
-        if expires_at_s is None:
-            return SESSION_S
-        left_s = expires_at_s - time.time()  # theirs is a date; ours may be years off
-        return left_s if RENEW_S < left_s <= SESSION_S else SESSION_S
+        dial = partial(self._open, plan, ready)
+        return asyncio.get_running_loop().create_task(
+            self._successor.prepare(dial, expires_at_s, age)
+        )
 
     def _fail(self, plan: Plan, ready: asyncio.Future[None], loss: Loss) -> None:
         """The first attempt came to nothing: back to where we were, then say so."""
@@ -277,7 +265,7 @@ class Supervisor:
         """Tell what happened; seconds until the next attempt, None if there will be none."""
         if self._reconnect is None or loss.final:
             self._life = None
-            self._drop_next()
+            self._successor.drop()
             told = loss.fault is self._protocol.rejected
             self._protocol.lost(TransportStatus.DISCONNECTED, None if told else loss.fault)
             self._tell(loss, None)
@@ -285,7 +273,7 @@ class Supervisor:
         now_s = asyncio.get_running_loop().time()
         self._reconnect.session_ended(now_s)
         delay_s = self._reconnect.next_delay_s(loss.kind, now_s, retry_after_s=loss.retry_after_s)
-        if self._next is not None:
+        if self._successor.is_ready:
             delay_s = 0.0
         worth_a_line = self._protocol.connected and loss is not losses.EXPIRED
         self._protocol.lost(TransportStatus.RECONNECTING)
@@ -298,27 +286,6 @@ class Supervisor:
         told = ConnectionLost(loss.reason, loss.kind.value, delay_s, loss.fault)
         self._protocol.dialog.emit("connection_lost", told)
         self._performer.perform()
-
-    async def _pause(self, delay_s: float) -> None:
-        """Wait before the next attempt, shorter if the network comes back meanwhile."""
-        assert self._reconnect is not None
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + delay_s
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline_s):
-                    await self._hurry.wait()
-            except TimeoutError:
-                return
-            self._hurry.clear()
-            settle_s = self._reconnect.link_up(loop.time())
-            if settle_s is not None:
-                deadline_s = min(deadline_s, loop.time() + settle_s)
-
-    def _drop_next(self) -> None:
-        socket, self._next = self._next, None
-        if socket is not None:
-            socket.abort()
 
     def _say_goodbye(self, socket: Socket) -> None:
         async def goodbye() -> None:
