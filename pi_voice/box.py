@@ -6,20 +6,27 @@ import asyncio
 import logging
 import os
 import sys
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from pi_voice import build, service
+from pi_voice import build, equipment, service
 from pi_voice.budget import Caps, Ledger
 from pi_voice.build_audio import wire
 from pi_voice.config import Settings
 from pi_voice.control import ControlServer
 from pi_voice.control_wishes import Access
 from pi_voice.core.events import Wish
+from pi_voice.core.states import Turn
+from pi_voice.crashes import CrashFile, Probation, is_loop
 from pi_voice.daemon import Daemon
 from pi_voice.health import Health
-from pi_voice.journal import Journal, last_run
+from pi_voice.journal import Journal, last_run, last_words
 from pi_voice.overview import Overview
+from pi_voice.safe_mode import without_what_may_crash
 from pi_voice.spending import Spending
 from pi_voice.state import Memory, StateFile
 
@@ -39,19 +46,51 @@ def run(settings: Settings) -> None:
     device = settings.device
     with service.alone(device.runtime_dir, device.state_dir):
         journal = Journal(device.state_dir)
+        crashes = CrashFile(device.runtime_dir)
+        start = Start.after(crashes, settings)
         service.configure_logging(settings.log.level, journal)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         with journal.keeping():
-            asyncio.run(_run(settings, journal))
+            asyncio.run(_run(start, journal))
 
 
-async def _run(settings: Settings, journal: Journal) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a run begins.
+
+    Attributes:
+        settings: All of them; in safe mode without what may crash.
+        crashes: Those of the runs before.
+        safe_mode: Why it is in safe mode, and without what; "" if it is not.
+    """
+
+    settings: Settings
+    crashes: CrashFile
+    safe_mode: str = ""
+
+    @classmethod
+    def after(cls, crashes: CrashFile, settings: Settings) -> Self:
+        """Begin with everything, or in safe mode if the service crashes again and again."""
+        counted = crashes.load()
+        if not is_loop(counted, time.monotonic()):
+            return cls(settings, crashes)
+        safe = without_what_may_crash(settings)
+        how = f"at last it {counted[-1].how}"
+        words = last_words(settings.device.state_dir)
+        told = f"{how} ({words})" if words and "status" in how else how
+        without = ", ".join(safe.left_out) or "nothing: all of it is needed"
+        return cls(safe.settings, crashes, f"{told}; it does without {without}")
+
+
+async def _run(start: Start, journal: Journal) -> None:
+    settings = start.settings
     memory = Memory(StateFile(settings.device.state_dir))
     async with AsyncExitStack() as stack:
         url = await build.service_url(settings, stack)
         parts = build.hardware(settings, url, memory)
-        daemon = Daemon(build.device(settings), parts)
-        watched = Watched(settings, daemon, memory)
+        daemon = Daemon(build.device(settings, safe_mode=bool(start.safe_mode)), parts)
+        safe_mode, good = start.safe_mode, start.crashes.forget
+        watched = Watched(settings, daemon, memory, safe_mode=safe_mode, good=good)
         if settings.control.enabled:
             daemon.beside.append(control(settings, watched, journal))
         logger.info(
@@ -67,6 +106,13 @@ async def _run(settings: Settings, journal: Journal) -> None:
 class Watched:
     """A daemon with those who watch over it.
 
+    Args:
+        settings: All of them.
+        daemon: The one.
+        memory: What outlives a power cut.
+        safe_mode: Why it is in safe mode, and without what; "" if it is not.
+        good: Called once it has lived long enough to be no crash any more.
+
     Attributes:
         daemon: The one.
         spending: Its budget.
@@ -74,7 +120,15 @@ class Watched:
         overview: How it stands.
     """
 
-    def __init__(self, settings: Settings, daemon: Daemon, memory: Memory) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        daemon: Daemon,
+        memory: Memory,
+        *,
+        safe_mode: str = "",
+        good: Callable[[], None] = lambda: None,
+    ) -> None:
         self.daemon = daemon
         counters = ledger(settings)
         counters.restore(memory.spent)
@@ -87,7 +141,10 @@ class Watched:
             settings.device.name,
             disk=lambda: memory.trouble,
             gaps=self.gaps,
+            safe_mode=safe_mode,
+            lacks=lambda: equipment.findings(settings, daemon.parts.button, daemon.parts.leds),
         )
+        self._probation = Probation(good, self._leave_safe_mode, is_safe_mode=bool(safe_mode))
         daemon.watchers += [self.spending, self.health, self.overview]
 
     def gaps(self) -> dict[str, int]:
@@ -103,7 +160,12 @@ class Watched:
         """
         self.spending.look()
         self.health.beat(now_s, every_s=every_s, rss_mb=rss_mb())
+        self._probation.look(now_s, is_idle=self.daemon.device.turn is Turn.IDLE)
         return self.overview.line()
+
+    def _leave_safe_mode(self) -> None:
+        logger.info("safe mode is over; the service starts again by itself, with everything")
+        self.daemon.stop()
 
 
 def ledger(settings: Settings) -> Ledger:

@@ -77,7 +77,7 @@ def activation(settings: Settings) -> Activation:
     return VoiceActivated(over_replies=settings.audio.echo != "half_duplex")
 
 
-def device(settings: Settings) -> Device:
+def device(settings: Settings, *, safe_mode: bool = False) -> Device:
     turn = settings.activation
     rules = Rules(
         wire=wire(settings),
@@ -88,6 +88,7 @@ def device(settings: Settings) -> Device:
         reply_timeout_ms=turn.reply_timeout_s * 1000,
         idle_hang_up_ms=settings.limits.idle_hang_up_min * 60_000,
         remote_unmute=settings.privacy.remote_unmute,
+        safe_mode=safe_mode,
     )
     finder = ServiceTurns if turn.mode in TURN_DETECTION else LocalTurns
     return Device(activation(settings), rules, bindings(settings), finder)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from pi_voice import config, drivers
 from pi_voice.config import Settings
 from pi_voice.core.actions import Pattern
+from pi_voice.crashes import CrashFile
 from pi_voice.errors import ConfigError
 from pi_voice.hardware.absent import NoLeds
 from pi_voice.hardware.both import BothLeds
@@ -63,6 +66,12 @@ async def _show_misconfigured(settings: Settings) -> None:
     async with leds(settings) as lights:
         lights.show(Pattern.MISCONFIGURED)
         await asyncio.sleep(COUNTED_S)
+
+
+def after_the_end(settings: Settings) -> None:
+    """What systemd wants after each end of the service: a crash counted, and no light left on."""
+    CrashFile(settings.device.runtime_dir).take_in(os.environ, time.monotonic())
+    lights_off(settings)
 
 
 def lights_off(settings: Settings) -> None:

@@ -295,10 +295,10 @@ def _logs(options: argparse.Namespace) -> int:
 
 def _lights(options: argparse.Namespace) -> int:
     """Succeed always: systemd calls it at the end, where a failure would hide the cause."""
-    from pi_voice.build_lights import lights_off
+    from pi_voice.build_lights import after_the_end
 
     try:
-        lights_off(_settings(options.config))
+        after_the_end(_settings(options.config))
     except PiVoiceError as error:
         sys.stderr.write(f"pi-voice: {error}\n")
     return 0

@@ -9,6 +9,7 @@ SERVICE_USER = "pi-voice"
 EXIT_FAULT = 1  # a fault at run time: systemd starts us again
 EXIT_USAGE = 2  # the command line was wrong (argparse's own code)
 EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h: the service does not run or not answer
+EXIT_TAKEN = 75  # EX_TEMPFAIL: another one runs, and may end
 EXIT_FORBIDDEN = 77  # EX_NOPERM: whoever asks may not
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: a restart cannot help, so systemd must not try
 

@@ -37,6 +37,11 @@ HINTS: Mapping[Failure, Hint] = MappingProxyType(
             "the speaker cannot be used",
             "Check its cable, then choose one from: pi-voice devices",
         ),
+        Failure.SAFE_MODE: Hint(
+            "the service crashed again and again, so it runs in safe mode",
+            "Mend or remove what it does without; its last words: sudo pi-voice logs --last-run; "
+            "then: sudo systemctl restart pi-voice",
+        ),
         Failure.NO_NETWORK: Hint(
             "the service cannot be reached over the network",
             "Check the cable or the Wi-Fi: nmcli device status; ping -c 3 1.1.1.1",

@@ -153,3 +153,15 @@ def last_run(folder: Path) -> tuple[str, ...]:
         return tuple((folder / LAST_RUN).read_text(errors="replace").splitlines())
     except (FileNotFoundError, NotADirectoryError):
         return ()
+
+
+def last_words(folder: Path) -> str:
+    """The fault that ended a run of the last minutes, in one line; "" if none is known.
+
+    Args:
+        folder: The same as of the Journal that kept them.
+    """
+    with contextlib.suppress(PermissionError):
+        if _is_fresh(folder / LAST_RUN):
+            return next((line.strip() for line in reversed(last_run(folder)) if line.strip()), "")
+    return ""

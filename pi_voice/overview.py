@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 
 from pi_voice.core import actions as do
@@ -34,6 +35,8 @@ class Overview:
         name: Of the box.
         disk: Why the disk does not keep what should outlive a power cut, "" while it does.
         gaps: How often each end of the sound lost some.
+        safe_mode: Why it runs in safe mode, and without what; "" if it does not.
+        lacks: What else is wrong that nobody has met yet; asked only when somebody looks.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Overview:
         *,
         disk: Callable[[], str] = str,
         gaps: Callable[[], Mapping[str, int]] = dict,
+        safe_mode: str = "",
+        lacks: Callable[[], Iterable[Finding]] = tuple,
     ) -> None:
         self._device = device
         self._health = health
@@ -52,6 +57,8 @@ class Overview:
         self._name = name
         self._disk = disk
         self._gaps = gaps
+        self._safe_mode = safe_mode
+        self._lacks = lacks
         self._began_s: float | None = None
         self._state_s = self._connection_s = 0.0
         self._seen = (pattern(device.condition), device.condition.connection)
@@ -104,7 +111,7 @@ class Overview:
             turn=box.turn.value,
             trouble=box.trouble.value if box.trouble else "",
             spent=self._spent(),
-            findings=tuple(self._findings()),
+            findings=tuple(self._all_findings()),
             name=self._name,
             pid=os.getpid(),
             uptime_s=now_s - (self._began_s if self._began_s is not None else now_s),
@@ -120,6 +127,15 @@ class Overview:
                 logger.warning("%s: %s. %s", name, found[name].text, found[name].hint)
         self._found = frozenset(found)
 
+    def _all_findings(self) -> Iterator[Finding]:
+        """What was met, and what would be met at the next press."""
+        met = list(self._findings())
+        yield from met
+        known = {finding.name for finding in met}
+        if self._device.condition.mic is Mic.OPEN:  # whatever the kernel calls it
+            known.add(Failure.NO_MICROPHONE)
+        yield from (finding for finding in self._lacks() if finding.name not in known)
+
     def _findings(self) -> Iterator[Finding]:
         box = self._device.condition
         if box.mic is Mic.LOST:
@@ -128,6 +144,9 @@ class Overview:
             yield _failure(Failure.NO_SPEAKER)
         if box.trouble is not None:
             yield _failure(box.trouble)
+        if self._safe_mode:
+            told = _failure(Failure.SAFE_MODE)
+            yield replace(told, text=f"{told.text}: {self._safe_mode}")
         if trouble := self._disk():
             fact = f"what is muted and spent would not outlive a power cut ({trouble})"
             yield Finding(NOT_KEPT, fact, "Make room, or make [device] state_dir writable")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pi_voice import locks
 from pi_voice.daemon import Daemon, first_fault
-from pi_voice.errors import PiVoiceError
+from pi_voice.errors import EXIT_TAKEN, PiVoiceError
 from pi_voice.journal import Redacting
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ER
 
 class TakenError(PiVoiceError):
     """A second box would share the mute, the counters and the socket of the first."""
+
+    exit_code = EXIT_TAKEN
 
 
 @contextlib.contextmanager

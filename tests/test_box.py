@@ -27,13 +27,17 @@ from pi_voice.core.actions import Pattern
 from pi_voice.core.events import Used
 from pi_voice.core.failures import Failure
 from pi_voice.core.states import Mic
+from pi_voice.crashes import GOOD_S, LOOP, SAFE_S, CrashFile
 from pi_voice.daemon import Daemon
+from pi_voice.equipment import NO_BUTTON
+from pi_voice.errors import EXIT_TAKEN, DeviceError
 from pi_voice.frames import AudioFormat
+from pi_voice.hardware.gpio import GpioButton
 from pi_voice.health import UnwellError
 from pi_voice.journal import LAST_RUN
 from pi_voice.spending import today
 from pi_voice.state import Memory, StateFile
-from pi_voice.status import NOT_KEPT
+from pi_voice.status import NOT_KEPT, Finding
 from tests.until import until
 
 PATIENCE_S = 30
@@ -158,7 +162,7 @@ def test_a_second_box_in_the_same_folders_is_refused_in_one_sentence(tmp_path: P
         kept = tmp_path / "state" / LAST_RUN
         kept.write_text("what broke last week\n")
         second = process.verb("run")
-        assert second.returncode == 1
+        assert second.returncode == EXIT_TAKEN
         assert second.stderr == (
             f"pi-voice: another pi-voice runs with {tmp_path / 'run'}. Stop it first: "
             "sudo systemctl stop pi-voice; or give this one folders of its own: "
@@ -206,6 +210,22 @@ def test_no_key_is_in_a_file_a_log_or_the_process_table(tmp_path: Path) -> None:
         assert KEY.encode() not in told + b"".join(path.read_bytes() for path in files)
 
 
+def test_a_box_that_lacks_something_says_so_before_the_first_press(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    text = process.config.read_text().replace('mode = "voice"', 'mode = "push_to_talk"')
+    text = text.replace('driver = "none"', 'driver = "gpio"', 1)
+    process.config.write_text(f'{text}[audio]\nmicrophone = "hw:CARD=Nowhere"\n')
+    try:
+        process.start()
+        told = process.status()
+        hints = {one["name"]: one["hint"] for one in told["findings"]}
+        assert hints["no_microphone"] == "Run: pi-voice devices"
+        assert told["microphone"] == "closed"  # and nobody opened it to find out
+        assert process.end(signal.SIGTERM) == 0
+    finally:
+        process.close()
+
+
 def test_nobody_at_the_socket_unmutes_unless_the_owner_wants_it(tmp_path: Path) -> None:
     with running(tmp_path) as process:
         process.verb("mute")
@@ -237,18 +257,62 @@ def test_a_hand_unmutes_where_a_button_does(text: str, unmutes: bool) -> None:
 
 
 def test_the_last_words_of_a_box_that_broke_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "breaking.py").write_text(BREAKING)
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f'[device]\nstate_dir = "{tmp_path}/state"\nruntime_dir = "{tmp_path}/run"\n'
-        f'drivers = "{tmp_path}"\n[leds]\ndriver = "none"\n[button]\ndriver = "breaking:Broken"\n'
-    )
-    (tmp_path / "state").mkdir()
-    command = [sys.executable, "-m", "pi_voice.cli", "run", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    config = breaking(tmp_path)
+    done = run(config)
     assert done.returncode == 1
     kept = (tmp_path / "state" / "last-run.log").read_text()
     assert "the button stopped working" in kept
+
+
+def test_a_box_that_crashes_again_and_again_comes_up_without_what_crashes_it(
+    tmp_path: Path,
+) -> None:
+    """What systemd does is done here: a new start, and lights off with how it ended."""
+    config = breaking(tmp_path)
+    for _ in range(LOOP):
+        assert run(config).returncode == 1
+        died = {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "1"}
+        assert run(config, "lights", "off", **died).returncode == 0
+    process = Process(tmp_path)
+    breaking(tmp_path)
+    try:
+        process.start()
+        told = process.status()
+        assert (told["state"], told["connection"]) == ("safe_mode", "online")
+        text = {one["name"]: one["text"] for one in told["findings"]}["safe_mode"]
+        assert "ended with status 1" in text
+        assert "the button stopped working" in text
+        assert '[button] driver = "breaking:Broken"' in text
+        assert "safe_mode: the service crashed again and again" in process.log.read_text()
+        assert process.end(signal.SIGTERM) == 0
+    finally:
+        process.close()
+    assert run(config, "lights", "off", SERVICE_RESULT="success").returncode == 0
+    assert run(config).returncode == 1  # all of it is tried again
+
+
+def breaking(folder: Path) -> Path:
+    """The configuration of a box that breaks."""
+    (folder / "breaking.py").write_text(BREAKING)
+    config = folder / "config.toml"
+    config.write_text(
+        f'[device]\nstate_dir = "{folder}/state"\nruntime_dir = "{folder}/run"\n'
+        f'drivers = "{folder}"\n[leds]\ndriver = "none"\n[button]\ndriver = "breaking:Broken"\n'
+    )
+    (folder / "state").mkdir(exist_ok=True)
+    return config
+
+
+def run(config: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pi_voice.cli", *(words or ("run",)), "--config", str(config)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
 BREAKING = """
@@ -299,6 +363,50 @@ async def test_what_was_spent_before_a_restart_is_spent() -> None:
     memory.spent = spent.kept()
     report = started(Limits(day_min=1), memory).spending.report()
     assert (report["day_s"], report["day_limit_s"]) == (61.0, 60)
+
+
+async def test_a_button_without_its_pin_is_told_before_it_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = DeviceError("button on GPIO 17", "cannot be used", "Mend it")
+    monkeypatch.setattr(GpioButton, "problems", [problem])
+    told = started(Limits(), Memory()).overview.status(0.0)
+    assert Finding(NO_BUTTON, "button on GPIO 17 cannot be used", "Mend it") in told.findings
+
+
+@pytest.mark.usefixtures("slim")
+async def test_a_look_after_a_minute_forgets_the_crashes_and_an_hour_ends_safe_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashes, stopped = CrashFile(tmp_path), []
+    for at_s in range(LOOP):
+        crashes.note("ended with status 1", float(at_s))
+    daemon = started(Limits(), Memory()).daemon
+    monkeypatch.setattr(daemon, "stop", lambda: stopped.append("stopped"))
+    watched = box.Watched(Settings(), daemon, Memory(), safe_mode="x", good=crashes.forget)
+    watched.look(0.0, 5.0)
+    assert len(crashes.load()) == LOOP
+    watched.look(GOOD_S, 5.0)
+    assert crashes.load() == []
+    assert not stopped
+    watched.look(SAFE_S, 5.0)
+    assert stopped
+
+
+@pytest.mark.parametrize("count", [0, LOOP - 1, LOOP])
+def test_a_start_after_three_crashes_is_one_in_safe_mode(tmp_path: Path, count: int) -> None:
+    crashes = CrashFile(tmp_path)
+    for _ in range(count):
+        crashes.note("was ended by SIGSEGV", time.monotonic())
+    made = replace(Settings(), device=replace(Settings().device, state_dir=tmp_path))
+    (tmp_path / LAST_RUN).write_text("what an older run said\n")
+    start = box.Start.after(crashes, made)
+    if count < LOOP:
+        assert start == box.Start(made, crashes)
+    else:
+        assert start.settings.audio.mixer == "none"
+        told = 'at last it was ended by SIGSEGV; it does without [audio] mixer = "auto"'
+        assert start.safe_mode == told
 
 
 async def test_what_is_spent_now_is_kept(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from pi_voice import build_lights, cli
 from pi_voice.config import parse
 from pi_voice.core.actions import Pattern
+from pi_voice.crashes import CrashFile
 from pi_voice.hardware import strip
 from pi_voice.hardware.absent import NoLeds
 from pi_voice.hardware.both import BothLeds
@@ -79,6 +80,21 @@ def test_pins_are_driven_low_and_let_go_of(header: MockFactory, tmp_path: Path) 
         assert pin.function == "input"
         assert {bool(moment.state) for moment in pin.states} == {False}
         assert len(pin.states) > 1 or pin.state == 0
+
+
+@pytest.mark.usefixtures("header")
+def test_after_a_crash_of_the_service_it_is_counted_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, kept = tmp_path / "config.toml", CrashFile(tmp_path)
+    config.write_text(f'[device]\nruntime_dir = "{tmp_path}"\n[leds]\ndriver = "gone:Leds"\n')
+    for name, value in {"SERVICE_RESULT": "signal", "EXIT_STATUS": "SEGV"}.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["lights", "off", "--config", str(config)]) == 0
+    assert [crash.how for crash in kept.load()] == ["was ended by SIGSEGV"]
+    monkeypatch.setenv("SERVICE_RESULT", "success")
+    assert cli.main(["lights", "off", "--config", str(config)]) == 0
+    assert kept.load() == []
 
 
 @pytest.mark.parametrize("driver", ["apa102", "ws2812"])

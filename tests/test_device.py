@@ -310,6 +310,16 @@ def test_the_box_says_what_keeps_it_from_answering() -> None:
     assert said == ["ready", "no_network", "key_refused", "no_microphone", "muted"]
 
 
+def test_a_box_in_safe_mode_says_so_when_asked_and_talks() -> None:
+    made = Device(PushToTalk(), Rules(safe_mode=True))
+    ask = ev.Cue(Wish.SAY_STATUS, 1.0)
+    assert sounds(feed(made, ev.Started(muted=False), UP, ask, REFUSED, ask)) == [
+        "safe_mode",
+        "key_refused",
+    ]
+    assert do.OpenMic in kinds(feed(made, UP, press(2.0)))
+
+
 # Mute
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pi_voice.audio import microphone as module
+from pi_voice.audio.flaps import LINES
 from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.audio.playback import Playback
 from pi_voice.audio.portaudio import PortAudio
@@ -176,6 +177,30 @@ async def test_a_wish_for_a_new_list_that_has_come_true_without_costs_no_word(
         streams, heard = len(here.socket.streams), len(here.ear.batches)
         await until(lambda: len(here.ear.batches) > heard + 20)
         assert len(here.socket.streams) == streams
+
+
+async def test_a_loose_contact_does_not_fill_the_log(
+    here: Box, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("WATCH_S", "FIRST_RETRY_S", "LONGEST_RETRY_S"):
+        monkeypatch.setattr(module, name, 0.01)
+    monkeypatch.setattr("pi_voice.audio.portaudio.RENEW_S", 0.0)
+
+    async def comes_and_goes(times: int) -> None:
+        here.plug_in()
+        await until(lambda: caplog.messages.count("the microphone hears again") == times)
+        here.unplug()
+        await until(lambda: here.ear.kinds()[-1] is MicLost)
+
+    with caplog.at_level(logging.DEBUG, module.__name__):
+        async with here.living():
+            here.microphone.open()
+            await until(lambda: here.ear.kinds() == [MicLost])
+            for times in range(1, 11):
+                await comes_and_goes(times)
+    told = [record for record in caplog.records if record.levelno > logging.DEBUG]
+    assert LINES <= len(told) <= 2 * LINES
+    assert any("it comes and goes" in record.message for record in told)
 
 
 @pytest.mark.long

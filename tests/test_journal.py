@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from pi_voice import journal
-from pi_voice.journal import AGAIN_S, LAST_RUN, LINES, Journal, Redacting, last_run, redacted
+from pi_voice.journal import (
+    AGAIN_S,
+    LAST_RUN,
+    LINES,
+    Journal,
+    Redacting,
+    last_run,
+    last_words,
+    redacted,
+)
 
 KEY = "sk-" + "proj-abcDEF0123456789_x"
 EPHEMERAL = "ek_" + "68af2b0123456789"
@@ -237,3 +246,13 @@ while True:
     command = [sys.executable, "-c", script, str(tmp_path)]
     subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
     assert any(line.endswith("the end") for line in last_run(tmp_path))
+
+
+def test_the_last_words_are_those_of_a_run_of_the_last_minutes(tmp_path: Path) -> None:
+    assert last_words(tmp_path) == ""
+    path = tmp_path / LAST_RUN
+    path.write_text("Traceback\n  RuntimeError: broken  \n\n")
+    assert last_words(tmp_path) == "RuntimeError: broken"
+    long_ago_s = time.time() - AGAIN_S - 1
+    os.utime(path, (long_ago_s, long_ago_s))
+    assert last_words(tmp_path) == ""

@@ -11,9 +11,12 @@ from pi_voice.core.activation import PushToTalk
 from pi_voice.core.buttons import Bindings
 from pi_voice.core.device import Device
 from pi_voice.core.events import Cue, Event, Wish
+from pi_voice.core.failures import Failure
+from pi_voice.core.rules import Rules
 from pi_voice.health import Health
+from pi_voice.hints import HINTS
 from pi_voice.overview import AGAIN_S, Overview
-from pi_voice.status import NOT_KEPT
+from pi_voice.status import NOT_KEPT, Finding
 from tests.histories import DOWN, REFUSED, UP, press
 
 MUTE = Cue(Wish.MUTE, 0.0)
@@ -22,11 +25,12 @@ MUTE = Cue(Wish.MUTE, 0.0)
 class Watched:
     """A device with its overview, as the daemon drives both."""
 
-    def __init__(self, device: Device | None = None) -> None:
+    def __init__(self, device: Device | None = None, *, safe_mode: str = "") -> None:
         self.device = device or Device(PushToTalk())
         self.health = Health()
         self.trouble = ""
         self.gaps = {"microphone": 0, "speaker": 0}
+        self.lacking: tuple[Finding, ...] = ()
         self.overview = Overview(
             self.device,
             self.health,
@@ -34,6 +38,8 @@ class Watched:
             "kitchen",
             disk=lambda: self.trouble,
             gaps=lambda: self.gaps,
+            safe_mode=safe_mode,
+            lacks=lambda: self.lacking,
         )
         self.now_s = 100.0
         self.post(ev.Started(muted=False))
@@ -54,6 +60,46 @@ def test_a_box_that_works_has_nothing_to_complain() -> None:
     assert (told.name, told.pid, told.uptime_s) == ("kitchen", os.getpid(), 60.0)
     assert told.spent == {"day_s": 3.0}
     assert box.overview.line() == "idle; connection online"
+
+
+def test_a_box_in_safe_mode_says_so_and_why_and_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    safe = Device(PushToTalk(), Rules(safe_mode=True))
+    box = Watched(safe, safe_mode="at last it was ended by SIGSEGV; it does without x")
+    box.post(UP)
+    told = box.overview.status(160.0)
+    assert (told.state, told.trouble) == ("safe_mode", "")
+    (found,) = told.findings
+    assert (found.name, found.hint) == (Failure.SAFE_MODE, HINTS[Failure.SAFE_MODE].fix)
+    assert found.text == (
+        "the service crashed again and again, so it runs in safe mode: "
+        "at last it was ended by SIGSEGV; it does without x"
+    )
+    assert box.overview.line() == "safe mode; connection online"
+    assert caplog.text.count("safe_mode: ") == 1
+
+
+def test_what_a_press_would_meet_is_told_to_who_asks_and_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(one.name, one.text) for one in box.overview.status(160.0).findings]
+
+    box = Watched()
+    box.lacking = (Finding("no_microphone", "not found"), Finding("no_button", "no such pin"))
+    box.post(UP)
+    assert told() == [("no_microphone", "not found"), ("no_button", "no such pin")]
+    assert not caplog.messages
+    box.post(press(1.0), ev.MicLost("it went"))
+    assert told() == [
+        ("no_microphone", HINTS[Failure.NO_MICROPHONE].fact),
+        ("no_button", "no such pin"),
+    ]
+    box.post(ev.MicOpened())
+    assert told() == [("no_button", "no such pin")]
+    box.lacking = ()
+    assert told() == []
 
 
 def test_lost_sound_is_counted_where_there_was_some() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -67,3 +68,10 @@ def test_a_reply_that_nobody_hears_does_not_look_like_one() -> None:
 def test_a_question_on_its_way_is_shown_before_the_trouble_of_the_next() -> None:
     box = Condition(Turn.THINKING, Connection.ONLINE, Mic.CLOSED, trouble=Failure.BUDGET_SPENT)
     assert pattern(box) is Pattern.THINKING
+
+
+def test_safe_mode_is_shown_whenever_the_box_is_quiet_and_would_answer() -> None:
+    for box in conditions():
+        plain, safe = pattern(box), pattern(replace(box, safe_mode=True))
+        calm = plain in (Pattern.STARTING, Pattern.IDLE, Pattern.ASLEEP)
+        assert safe is (Pattern.SAFE_MODE if calm else plain)

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pi_voice import build
+from pi_voice.crashes import CRASHES, LOOP
 from tests.rigs.gpio.chip import GpioChip
 from tests.rigs.sound.card import SoundCard
 from tests.rigs.systemd.box import Box, Options
@@ -50,6 +51,16 @@ class Stuck:
 
 def hang_for_ever():
     time.sleep(3600)
+"""
+
+CRASHING = """
+import os, signal
+
+class Crashing:
+    def __init__(self, settings): pass
+    async def __aenter__(self): os.kill(os.getpid(), signal.SIGSEGV)
+    async def __aexit__(self, *_): pass
+    def events(self): pass
 """
 
 
@@ -114,6 +125,24 @@ def test_a_wrong_configuration_parks_the_service(systemd_box: Box) -> None:
         assert "did you mean 'microphone'?" in systemd_box.journal()
         asked = systemd_box.ask("pi-voice", "status")
         assert "because its configuration cannot be used. Run: sudo pi-voice conf" in asked.stdout
+
+
+def test_a_crash_loop_ends_in_safe_mode_until_a_restart_tries_everything_again(
+    systemd_box: Box,
+) -> None:
+    systemd_box.write("/etc/pi-voice/drivers/crashing.py", CRASHING)
+    config = '[button]\ndriver = "crashing:Crashing"\n[leds]\ndriver = "none"\n'
+    with changed(systemd_box, config=config):
+        for _ in range(2):
+            systemd_box.ask("systemctl", "restart", "pi-voice")
+            systemd_box.wait_for("ActiveState", "active")
+            assert systemd_box.show("NRestarts") == str(LOOP)
+            assert state(systemd_box) == "safe_mode"
+        told = systemd_box.run("pi-voice", "status")
+        assert 'it was ended by SIGSEGV; it does without [button] driver = "crashing' in told
+        assert "safe_mode: the service crashed again and again" in systemd_box.journal()
+        systemd_box.run("systemctl", "stop", "pi-voice")
+        assert not systemd_box.at(f"/run/pi-voice/{CRASHES}").exists()
 
 
 def test_a_stop_takes_less_than_two_seconds(systemd_box: Box) -> None:

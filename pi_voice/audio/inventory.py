@@ -149,6 +149,13 @@ class Inventory:
         return DeviceError(name, f"not found; {seen}", LIST_THEM)
 
 
+def names_card(wanted: str) -> bool:
+    """True for what can only be a card of this machine: by its id, its number or its USB socket."""
+    ways = (_NUMBER, _CARD_ID, USB_PATH)
+    is_usb = wanted.startswith("usb:") or USB_ID.fullmatch(wanted.lower())
+    return bool(is_usb) or any(way.fullmatch(wanted) for way in ways)
+
+
 def card_name(card: Card, cards: Iterable[Card]) -> str:
     """What to write in the configuration for a card.
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from pi_voice.audio.cards import Direction
+from pi_voice.audio.flaps import FlapLog
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.stream import Call, CardRequest, Patience, Stream
 from pi_voice.audio.worker import Worker
@@ -73,6 +74,7 @@ class PyAudioMicrophone:
         self._stream: Stream | None = None
         self._retry_s = FIRST_RETRY_S
         self._told = ""
+        self._flaps = FlapLog(logger)
         # of the callback, while the stream runs
         self._bundled_ms = 0.0
         self._opened = False  # MicOpened was posted
@@ -156,7 +158,7 @@ class PyAudioMicrophone:
             self._begin()
         elif self._opened and self._told:
             self._told, self._retry_s = "", FIRST_RETRY_S
-            logger.info("the microphone hears again")
+            self._flaps.found("the microphone hears again")
         return WATCH_S
 
     def _begin(self) -> None:
@@ -165,7 +167,10 @@ class PyAudioMicrophone:
 
     def _lose(self, error: DeviceError) -> float:
         reason, was_open, is_news = str(error), self._opened, str(error) != self._told
-        logger.log(logging.WARNING if is_news else logging.DEBUG, "%s", reason)
+        if is_news:
+            self._flaps.lost(reason, time.monotonic())
+        else:
+            logger.debug("%s", reason)
         if was_open or is_news:  # before the handle is given back: a dead driver may keep it
             self._mailbox.post(MicLost(reason))
         self._shut()

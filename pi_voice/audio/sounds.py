@@ -55,6 +55,7 @@ MELODIES: Mapping[Sound, tuple[Note, ...]] = {
     Sound.NO_REPLY: _code(2, 0),
     Sound.NO_MICROPHONE: _code(1, 2),
     Sound.NO_SPEAKER: _code(1, 3),
+    Sound.SAFE_MODE: _code(1, 4),
     Sound.NO_NETWORK: _code(0, 2),
     Sound.SERVICE_DOWN: _code(0, 3),
     Sound.CLOCK_WRONG: _code(0, 4),

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from pi_voice.audio.cards import Direction
+from pi_voice.audio.flaps import FlapLog
 from pi_voice.audio.portaudio import PortAudio
 from pi_voice.audio.stream import Call, CardRequest, Patience, Stream
 from pi_voice.audio.worker import Worker
@@ -123,6 +124,7 @@ class PyAudioSpeaker:
         self._next_try_s = 0.0
         self._lost_s: float | None = None  # since when items wait for a card
         self._told = ""
+        self._flaps = FlapLog(logger)
         # of PortAudio's thread while the stream runs, else of the worker
         self._playback: Playback | None = None
         self._rate_hz = 0
@@ -226,7 +228,7 @@ class PyAudioSpeaker:
             raise fault
         if self._pulled and self._lost_s is not None:
             self._lost_s, self._told = None, ""
-            logger.info("the speaker plays again")
+            self._flaps.found("the speaker plays again")
         rested_s = now_s - self._used_s
         if rested_s >= self._idle_s or self._sound.renewal_wanted:
             if self._halt():
@@ -251,7 +253,10 @@ class PyAudioSpeaker:
 
     def _lose(self, error: DeviceError, now_s: float) -> float | None:
         reason, is_news = str(error), str(error) != self._told
-        logger.log(logging.WARNING if is_news else logging.DEBUG, "%s", reason)
+        if is_news:
+            self._flaps.lost(reason, now_s)
+        else:
+            logger.debug("%s", reason)
         was_idle = self._stream is not None and not self._has_something_to_say()
         if not was_idle:
             if is_news:  # before the handle is given back: a dead driver may keep it

@@ -114,6 +114,7 @@ class Device:
             muted=self.muted,
             trouble=reach.trouble,
             speaker_lost=self._speaker_lost,
+            safe_mode=self._rules.safe_mode,
         )
 
     def handle(self, event: Event) -> list[Action]:
@@ -265,7 +266,8 @@ class Device:
         if self._speaker_lost:
             return Sound.NO_SPEAKER
         reach = self._conversation.reach
-        return Sound(reach.trouble or reach.missing or Sound.READY)
+        well = Sound.SAFE_MODE if self._rules.safe_mode else Sound.READY
+        return Sound(reach.trouble or reach.missing or well)
 
     # -- the microphone
 

@@ -15,6 +15,7 @@ class Failure(StrEnum):
     MUTED = "muted"
     NO_MICROPHONE = "no_microphone"
     NO_SPEAKER = "no_speaker"
+    SAFE_MODE = "safe_mode"  # it crashed again and again, and works without some of its parts
     NO_NETWORK = "no_network"
     SERVICE_DOWN = "service_down"
     CLOCK_WRONG = "clock_wrong"

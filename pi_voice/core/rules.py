@@ -21,6 +21,7 @@ class Rules:
             has half of the default to notice a stuck reply, and once more to get another one.
         idle_hang_up_ms: The session is closed when nobody talked for so long; 0 is never.
         remote_unmute: Others than the hands at the box may unmute, too.
+        safe_mode: The box does without some of its parts.
     """
 
     wire: AudioFormat = WIRE
@@ -31,3 +32,4 @@ class Rules:
     reply_timeout_ms: float = 20_000.0
     idle_hang_up_ms: float = 0.0
     remote_unmute: bool = False
+    safe_mode: bool = False

@@ -72,6 +72,7 @@ class Condition:
     Attributes:
         trouble: Why nobody would answer now; None if somebody would.
         speaker_lost: What is said cannot be heard.
+        safe_mode: It does without some of its parts.
     """
 
     turn: Turn
@@ -80,6 +81,7 @@ class Condition:
     muted: bool = False
     trouble: Failure | None = None
     speaker_lost: bool = False
+    safe_mode: bool = False
 
 
 def pattern(box: Condition) -> Pattern:
@@ -98,6 +100,8 @@ def pattern(box: Condition) -> Pattern:
         return Pattern.THINKING
     if box.trouble is not None:
         return Pattern(box.trouble)
+    if box.safe_mode:
+        return Pattern.SAFE_MODE
     return _CONNECTION_PATTERNS[box.connection]
 
 
