@@ -105,12 +105,12 @@ def _ratio(figure: Figure) -> str:
 def _row(figure: Figure, mark: str) -> str:
     assert figure.goal is not None
     unit = UNITS.get(figure.unit, figure.unit)
-    of = "" if figure.goal.of in (Of.RATIO, Of.MEDIAN) else f" ({figure.goal.of})"
+    of = "" if figure.goal.of in (Of.RATIO, Of.MEDIAN) else f"({figure.goal.of})"
     median = figure.goal.median is not None
     middle = f"{number(statistics.median(figure.ours))}, " if median else ""
     cells = (
         f"{figure.name}{mark}",
-        f"{middle}{number(figure.shown)} {unit}{of}",
+        " ".join(filter(None, (f"{middle}{number(figure.shown)}", unit, of))),
         number(figure.floor_shown) if figure.floor else "",
         _ratio(figure),
         peer(figure),

@@ -306,7 +306,7 @@ def test_rows_of_another_run_say_when_and_on_what_they_were_measured() -> None:
     parts = {"memory": Result(LATER, [alone]), "wire": Result(RUN, [SHOWN, SHOWN])}
     made = readme.updated(MARKED, parts)
     assert f"Measured by `benchmarks/run`: {RUN}." in made
-    assert "| threads¹ |" in made
+    assert "| threads¹ | 5 (most) |" in made
     assert f"- ¹ {LATER}." in made
     assert f"| {SHOWN.name} |" in made
     assert "a quick run" in made
