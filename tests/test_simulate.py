@@ -55,6 +55,7 @@ def test_a_crash_is_told_with_how_to_see_it_again(monkeypatch: pytest.MonkeyPatc
 def test_faults_are_chosen_by_name() -> None:
     assert Wishes(faults="none").names() == []
     assert Wishes(faults="all").names() == list(FAULTS)
+    assert "silent_session" not in Wishes(faults="all", mode="server").names()
     assert Wishes(faults="link_reset,overload").names() == ["link_reset", "overload"]
     with pytest.raises(UsageError, match=r"there is no fault 'rain'\. Choose all, none or some of"):
         Wishes(faults="rain").names()
