@@ -91,8 +91,7 @@ class Contender:
         return {**asdict(job), **({"python": self.python} if self.python else {})}
 
 
-FLOOR = Contender("benchmarks.clients.floor_device")
-BARE = Contender("benchmarks.clients.floor_stream")  # drives no card
+FLOOR = Contender("benchmarks.clients.floor_stream")
 LAYER = Contender("benchmarks.clients.layer_stream")
 
 

@@ -9,7 +9,6 @@ from functools import partial
 
 from benchmarks.clients.pace import FRAME_MS, Job
 from benchmarks.contenders import (
-    BARE,
     FLOOR,
     Contender,
     Works,
@@ -58,7 +57,7 @@ async def _uplink(
     effort: Effort, here: Mapping[str, Contender], absent: Mapping[str, str]
 ) -> list[Figure]:
     others = await _others(effort, here, duplex=False)
-    job = partial(Job, "", for_s=0, duplex=False)
+    job = partial(Job, "", for_s=0, duplex=False, card=True)
     rows: list[tuple[str, Works, int, Goal | None]] = [
         ("button held", held, batch_ms, UPLINK if batch_ms == USUAL_MS else None)
         for batch_ms in BATCHES_MS
@@ -78,7 +77,7 @@ async def _duplex(
     effort: Effort, here: Mapping[str, Contender], absent: Mapping[str, str]
 ) -> list[Figure]:
     others = await _others(effort, here, duplex=True)
-    job = partial(Job, "", for_s=0, duplex=True)
+    job = partial(Job, "", for_s=0, duplex=True, card=True)
     rows: list[tuple[str, Works, int, Goal | None, str]] = [
         ("hands-free", spoken_to, batch_ms, DUPLEX if batch_ms == USUAL_MS else None, "duplex")
         for batch_ms in BATCHES_MS
@@ -115,7 +114,7 @@ async def _rest(
     """Nobody talks."""
     job = Job(steady.url, FRAME_MS, effort.of(40, 5), duplex=False, idle=True)  # 20 s to a ping
     # all at once: nobody does enough to be in another's way
-    all_of_them = {"floor": BARE} if effort.quick else {"floor": BARE, **here}
+    all_of_them = {"floor": FLOOR} if effort.quick else {"floor": FLOOR, **here}
     done = await asyncio.gather(*(one.run(steady, job) for one in all_of_them.values()))
     cpu = {name: [one.cpu_min_s] for name, one in zip(all_of_them, done, strict=True)}
     job = replace(job, frame_ms=USUAL_MS, for_s=effort.of(60, 5))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.clients.pace import Job
-from benchmarks.contenders import BARE, LAYER, against
+from benchmarks.contenders import FLOOR, LAYER, against
 from benchmarks.figures import Effort, Figure, Goal, Of
 from benchmarks.in_turn import pace
 
@@ -23,7 +23,7 @@ async def measure(effort: Effort) -> list[Figure]:
 
 async def _figure(direction: str, batch_ms: int, effort: Effort) -> Figure:
     job = Job("", batch_ms, 0, duplex=direction == "duplex")
-    ours, floor = await against(BARE, LAYER.worker, job, pace(effort))
+    ours, floor = await against(FLOOR, LAYER.worker, job, pace(effort))
     limit = GOALS.get(batch_ms) if job.duplex else None
     return Figure(
         f"CPU, transport alone, {direction}, batches of {batch_ms} ms", "s per minute", ours, floor,

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import in_turn as turns
 from benchmarks.clients.pace import Job, Report, frames
 from benchmarks.clients.source import stream
-from benchmarks.contenders import BARE, FLOOR, LAYER, against, daemon, held
+from benchmarks.contenders import FLOOR, LAYER, against, daemon, held
 from benchmarks.in_turn import Pace, Worker, in_turn
 from benchmarks.processes import Service, service, working
 
@@ -96,7 +96,7 @@ async def test_the_daemon_and_the_floor_work_in_turn() -> None:
 
 
 async def test_the_layer_works_in_turn_with_a_floor_without_a_card() -> None:
-    (ours,), (floor,) = await against(BARE, LAYER.worker, Job("", 40, 0, duplex=True), ONCE)
+    (ours,), (floor,) = await against(FLOOR, LAYER.worker, Job("", 40, 0, duplex=True), ONCE)
     assert ours > 0
     assert floor > 0
 

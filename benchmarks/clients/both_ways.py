@@ -14,29 +14,28 @@ from pi_voice.core.actions import Action
 from pi_voice.core.device import Device
 from pi_voice.core.events import Event, MicHeard
 
+OPEN = do.GateLink(muted=False)
 
-class BothWays:
-    """Decides as the device does, and opens the line for good."""
 
-    def __init__(self, device: Device) -> None:
-        self._device = device
+def both_ways(device: Device) -> Device:
+    """Decides as before, and opens the line for good."""
+    decide = device.handle
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._device, name)
+    def handle(event: Event) -> list[Action]:
+        opened = [OPEN if isinstance(action, do.GateLink) else action for action in decide(event)]
+        if isinstance(event, MicHeard) and not any(isinstance(a, do.SendAudio) for a in opened):
+            opened.append(do.SendAudio(b"".join(frame.pcm for frame in event.frames)))
+        return opened
 
-    def handle(self, event: Event) -> list[Action]:
-        decided = [
-            do.GateLink(muted=False) if isinstance(action, do.GateLink) else action
-            for action in self._device.handle(event)
-        ]
-        if isinstance(event, MicHeard) and not any(isinstance(a, do.SendAudio) for a in decided):
-            decided.append(do.SendAudio(b"".join(frame.pcm for frame in event.frames)))
-        return decided
+    setattr(device, "handle", handle)  # noqa: B010 - mypy knows that it is a method
+    return device
 
 
 def main(path: str) -> None:
     made = build.device
-    setattr(build, "device", lambda *given: BothWays(made(*given)))  # noqa: B010 - mypy knows its type
+    setattr(  # noqa: B010 - mypy knows its type
+        build, "device", lambda *given, **named: both_ways(made(*given, **named))
+    )
     cli.main(["run", "--config", path])
 
 

@@ -1,22 +1,31 @@
-"""Sends frames that were made before, and receives what comes without looking at it."""
+"""The least that holds a conversation: sends prebuilt frames, and hands over the sound it receives.
+
+No detector, no resampler, no speaker, no decisions.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
+from collections import deque
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.clients.pace import Job, Report, frames, job
+from benchmarks.clients.source import stream
+
+PLAYED = 10  # pieces that whoever plays has in hand
 
 
 async def receive(connection: ClientConnection, report: Report) -> None:
+    player: deque[bytes] = deque(maxlen=PLAYED)
     try:
         while True:
-            message = await connection.recv(decode=False)
-            if b"output_audio.delta" in message[:60]:
+            event = json.loads(await connection.recv())
+            if event["type"] == "response.output_audio.delta":
+                player.append(base64.b64decode(event["delta"]))
                 report.hear()
     except ConnectionClosed:
         return
@@ -39,7 +48,7 @@ async def main(job: Job) -> None:
         async def send(message: bytes) -> None:
             await connection.send(message, text=True)
 
-        await report.stream(send, job, batches)
+        await stream(send, job, report, batches)
         report.tell()
     await receiving
 

@@ -150,7 +150,7 @@ class Job:
         for_s: How long, after the warm-up; 0 only connects.
         duplex: A reply is heard meanwhile.
         idle: Connected, and nothing is sent.
-        card: A card gives the pace, in place of the loop's clock; the floor has one always.
+        card: A card gives the pace, in place of the loop's clock.
     """
 
     url: str

@@ -13,7 +13,7 @@ from benchmarks.parts.pyaudio import RATE_HZ, PyAudio, paContinue
 async def stream(
     send: Callable[[bytes], Awaitable[None]], job: Job, report: Report, batches: Sequence[bytes]
 ) -> None:
-    """Send batches when a card, as the floor of a device has it, or the loop's clock says so."""
+    """Send batches when a card or the loop's clock says so."""
     if not job.card:
         await report.stream(send, job, batches)
         return

@@ -16,6 +16,7 @@ from benchmarks.parts.notes import note
 from pi_voice.audio.frontend import FrontEnd
 from pi_voice.audio.microphone import PyAudioMicrophone
 from pi_voice.audio.speaker import PyAudioSpeaker
+from pi_voice.core.device import Device
 from pi_voice.transport.connection import Wire
 from pi_voice.transport.link import ServiceLink
 from pi_voice.transport.performer import Performer
@@ -24,7 +25,7 @@ from pi_voice.transport.protocol import RealtimeProtocol
 DOORS: dict[str, tuple[tuple[type, str], ...]] = {
     "capture": ((PyAudioMicrophone, "_hear"),),
     "detector, resampler": ((FrontEnd, "process"),),
-    "decisions": ((both_ways.BothWays, "handle"),),
+    "decisions": ((Device, "handle"),),
     "uplink": ((ServiceLink, "send_audio"),),
     "socket": ((Wire, "write_text"), (Wire, "data_received")),
     "downlink": ((RealtimeProtocol, "receive"), (Performer, "perform"), (PyAudioSpeaker, "play")),
