@@ -83,7 +83,6 @@ class Outcome:
         record: What happened.
         growth: What the process held.
         lines: Of log.
-        crash: What ended the device, if anything did.
     """
 
     wishes: Wishes
@@ -143,7 +142,7 @@ async def _live(
         end_s, told_s = began_s + wishes.hours * HOUR_S, began_s
         while loop.time() < end_s and record.problem is None:
             await asyncio.sleep(min(LOOK_S, end_s - loop.time()))
-            _look_for_crash(tasks, record)
+            _expect_life(tasks, record)
             if loop.time() - told_s >= HOUR_S:
                 told_s += HOUR_S
                 progress(_progress(told_s - began_s, record, growth))
@@ -200,12 +199,13 @@ def _settings(mode: Mode) -> Settings:
     return replace(settings, activation=activation, audio=audio, limits=limits)
 
 
-def _look_for_crash(tasks: set[asyncio.Task[None]], record: Record) -> None:
+def _expect_life(tasks: set[asyncio.Task[None]], record: Record) -> None:
+    """Nothing of it ends before its time, with an error or without."""
     for task in tasks:
         if task.done() and not task.cancelled():
             error = task.exception()
-            if error is not None:
-                record.fail(f"the box crashed: {error!r}")
+            told = "stopped by itself" if error is None else f"crashed: {error!r}"
+            record.fail(f"the box {told}")
 
 
 def _that_are_noticed(mode: Mode) -> list[str]:
@@ -248,7 +248,7 @@ def report(outcome: Outcome) -> Iterator[str]:
 def _grown(growth: Growth) -> Iterator[str]:
     first, last = growth.samples[0], growth.samples[-1]
     rise = growth.slope_mib_per_h
-    told = "too short to tell" if rise is None else f"{rise:+.3f} MiB an hour after the first"
+    told = "too short to tell" if rise is None else f"{rise:+.3f} MiB an hour when warm"
     yield f"memory           {first.rss_mib:.0f} → {last.rss_mib:.0f} MiB, {told}"
     for what in ("handles", "threads", "tasks"):
         figures = [getattr(sample, what) for sample in growth.samples]

@@ -21,8 +21,8 @@ LONGEST_TURN_S = 200.0  # a minute of speech, its upload over a slow line, and a
 LONGEST_OUTAGE_S = 1800.0
 SAMPLE_S = 600.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-SLOPE_MIB_PER_H = 1.0
-WARM_UP_H = 2.0
+SLOPE_MIB_PER_H = 1.0  # more would fill a Pi of 512 MiB within weeks
+WARM_UP_H = 2.0  # until everything that is bounded was full once
 FEWEST_SAMPLES = 36  # six hours: memory breathes by some MiB, and a slope through fewer is noise
 SPARE = 8  # tasks or handles that may be open at one moment and not at another
 LINES_PER_MIN = 10.0  # over all of the time; a fault a minute makes less than one
@@ -115,7 +115,7 @@ class Sample:
 
 
 class Growth:
-    """Measures the process every ten minutes.
+    """Measures the process every ten minutes of simulated time.
 
     Attributes:
         samples: Oldest first.
@@ -133,7 +133,7 @@ class Growth:
 
     @property
     def slope_mib_per_h(self) -> float | None:
-        """How fast the memory grows after the first hour; None after too short a time."""
+        """How fast the memory grows after the warm-up; None after too short a time."""
         warm = [sample for sample in self.samples if sample.at_h >= WARM_UP_H]
         if len(warm) < FEWEST_SAMPLES:
             return None

@@ -305,7 +305,7 @@ class Weather:
     async def blow(self) -> None:
         loop = asyncio.get_running_loop()
         began_s, next_s = loop.time(), loop.time()
-        while self._faults:
+        while True:
             next_s += self._scene.chance.expovariate(1 / PERIOD_S)
             await asyncio.sleep(max(SHORTEST_PAUSE_S, next_s - loop.time()))
             calm = int((loop.time() - began_s) / HOUR_S) % 2

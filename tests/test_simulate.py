@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pi_voice.cli import main
+from pi_voice.daemon import Daemon
 from pi_voice.errors import UsageError
 from pi_voice.retry import Pace
 from pi_voice.simulate import Wishes, as_dict, live, percentile, report
@@ -50,6 +52,14 @@ def test_a_crash_is_told_with_how_to_see_it_again(monkeypatch: pytest.MonkeyPatc
     assert outcome.problem is not None
     assert "--seed 11 --hours 0.2 --faults link_reset --speed max" in told
     assert "++ link_reset begins" in told
+
+
+def test_a_box_that_stops_by_itself_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def tired(self: Daemon) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Daemon, "run", tired)
+    assert str(live(replace(SHORT, faults="none")).problem) == "the box stopped by itself"
 
 
 def test_faults_are_chosen_by_name() -> None:

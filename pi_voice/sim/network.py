@@ -11,9 +11,7 @@ from collections.abc import Callable
 from pi_voice.sim.stream import Address, Flow, MemoryTransport, Path, reset
 
 FIRST_FREE_PORT = 49_152  # dynamic ports begin here (RFC 6335 §6)
-DNS_TIMEOUT_S = (
-    10.0  # a resolver without an answer gives up after two tries of 5 s (resolv.conf(5))
-)
+DNS_TIMEOUT_S = 10.0  # without an answer a resolver gives up after 2 tries of 5 s (resolv.conf(5))
 ANYWHERE = ("", "0.0.0.0", "::")  # a server bound to one of these hears every address
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
