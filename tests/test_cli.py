@@ -29,8 +29,7 @@ def test_an_unknown_key_is_named_with_its_line_and_the_right_one(
     path = config(tmp_path, '[audio]\nmicrofone = "usb"\n')
     assert run("config", "check", "--config", path) == 78
     assert capsys.readouterr().err == (
-        "pi-voice: config.toml: [audio] unknown key 'microfone' (line 2); "
-        "did you mean 'microphone'?\n"
+        f"pi-voice: {path}: [audio] unknown key 'microfone' (line 2); did you mean 'microphone'?\n"
     )
 
 
@@ -40,7 +39,7 @@ def test_a_pin_that_the_header_does_not_have_is_refused_before_anything_runs(
     path = config(tmp_path, "[button]\npin = 47\n")
     assert run("run", "--config", path) == 78
     assert capsys.readouterr().err == (
-        "pi-voice: config.toml: [button] pin = 47 (line 2): the header has GPIO 0–27; "
+        f"pi-voice: {path}: [button] pin = 47 (line 2): the header has GPIO 0–27; "
         "use the BCM number, e.g. pin = 17\n"
     )
 
