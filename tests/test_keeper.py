@@ -14,12 +14,13 @@ from pi_voice.core.events import (
     LinkUp,
     ReplyEnded,
 )
-from pi_voice.retry import Pace
+from pi_voice.retry import Pace, RetryClass
 from pi_voice.sim.faults import Close, Cut, Fault, Refusal, Script, Send, Silence
 from pi_voice.sim.network import Network
 from pi_voice.sim.parrot import Call
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.transport.link import LinkSettings, ServiceLink
+from pi_voice.transport.trouble import Trouble
 from tests.link_room import SPEECH, connected, now_s, room, settle
 from tests.scripted import lose_a_handshake
 from tests.stage import tone
@@ -328,6 +329,18 @@ async def test_whoever_wakes_up_does_not_wait_out_a_pause_of_before() -> None:
         here.link.wake_up()
         begin_s = now_s()
         await here.tells(LinkUp)
+        assert now_s() - begin_s < 1
+
+
+async def test_hanging_up_as_the_session_ends_anyway_leaves_no_pause() -> None:
+    async with connected() as here:
+        here.link._keeper.abandon(Trouble(RetryClass.AUTH, LinkFault.REFUSED, "no"))
+        here.link.hang_up()
+        await settle()
+        assert here.all(LinkDown) == []
+        here.link.wake_up()
+        begin_s = now_s()
+        await here.tells(LinkUp, nth=2)
         assert now_s() - begin_s < 1
 
 
