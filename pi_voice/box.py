@@ -203,7 +203,7 @@ def hand_unmutes(settings: Settings) -> bool:
     """Whether a button ends a mute that was asked for; the mute switch ends only its own."""
     button = settings.button
     mutes = Wish.MUTE in (button.hold, button.tap, button.double, button.long)
-    return button.driver != "none" and (mutes or settings.mute_button.pin is not None)
+    return (mutes and button.driver != "none") or settings.mute_button.pin is not None
 
 
 def rss_mb() -> float:

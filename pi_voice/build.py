@@ -108,21 +108,26 @@ def bindings(settings: Settings) -> Bindings:
 
 
 def buttons(settings: Settings) -> Button:
-    driver = settings.button.driver
-    if driver == "none":
-        return NoButton()
-    if drivers.is_own(driver):
+    if drivers.is_own(settings.button.driver):
         made: Button = drivers.make(
             "button", settings.button, settings.device.drivers, *RESOURCE, "events"
         )
         return made
+    lines = button_lines(settings)
+    if not lines:
+        return NoButton()
+    return GpioButton(lines, pulled_up=settings.button.pull == "up")
+
+
+def button_lines(settings: Settings) -> list[ButtonLine]:
+    """The buttons on pins; those that mute need none to talk beside them."""
+    has_talk = settings.button.driver == "gpio"
     pins = {
-        TALK: (settings.button.pin, "[button] pin"),
+        TALK: (settings.button.pin if has_talk else None, "[button] pin"),
         MUTE_BUTTON: (settings.mute_button.pin, "[mute_button] pin"),
         MUTE_SWITCH: (settings.mute_switch.pin, "[mute_switch] pin"),
     }
-    lines = [ButtonLine(name, pin, key) for name, (pin, key) in pins.items() if pin is not None]
-    return GpioButton(lines, pulled_up=settings.button.pull == "up")
+    return [ButtonLine(name, pin, key) for name, (pin, key) in pins.items() if pin is not None]
 
 
 def light_name(pattern: Pattern) -> str:

@@ -26,9 +26,7 @@ WINDOW_S = 300.0
 GOOD_S = 60.0  # a run that lives so long is no part of a loop
 SAFE_S = 3600.0
 CRASHES = "crashes"  # in [device] runtime_dir
-FROM_SYSTEMD = (
-    200  # exit statuses from here on are its own: the program never ran (systemd.exec(5))
-)
+FROM_SYSTEMD = 200  # from here on it is systemd's own: the program never ran (systemd.exec(5))
 FAULTS = {  # $SERVICE_RESULT (systemd.exec(5)): what it is called here
     "exit-code": "ended with status",
     "signal": "was ended by",

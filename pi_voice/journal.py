@@ -161,7 +161,7 @@ def last_words(folder: Path) -> str:
     Args:
         folder: The same as of the Journal that kept them.
     """
-    with contextlib.suppress(PermissionError):
+    with contextlib.suppress(OSError):
         if _is_fresh(folder / LAST_RUN):
             return next((line.strip() for line in reversed(last_run(folder)) if line.strip()), "")
     return ""

@@ -55,6 +55,7 @@ class Spending:
         self._refusal = ""
         self._unbooked_bytes = 0
         self._line_is_open = False
+        self._has_news = False  # for the counters that are kept
 
     def report(self) -> dict[str, float | str]:
         """What was spent and is allowed: seconds of sound, tokens, money; 0 is no limit."""
@@ -80,6 +81,9 @@ class Spending:
             is_due |= self._count_action(action)
         if is_due or self._unbooked_bytes >= self._wire.size_bytes(BOOK_MS):
             self.look()
+        if self._has_news:
+            self._has_news = False
+            self._keep(self._kept)
 
     def look(self) -> None:
         """See whether a limit is reached, or a new hour or day gives some again."""
@@ -96,7 +100,7 @@ class Spending:
             self._ledger.session_began()
         elif isinstance(event, Used):
             self._ledger.used(event, self._now())
-            self._keep(self._kept)
+            self._has_news = True
             return True
         return False
 
@@ -104,6 +108,7 @@ class Spending:
         """True if a limit may be reached by it, or no longer is."""
         if isinstance(action, SOUND):
             self._unbooked_bytes += len(action.pcm)
+            self._has_news = True
             self._line_is_open = isinstance(action, do.StreamAudio)
             return False
         if isinstance(action, TURN) or action == OPEN:
@@ -122,7 +127,6 @@ class Spending:
             self._ledger.sent(seconds, self._now())
             if self._line_is_open:
                 self._ledger.turn_began()  # the service alone knows what is a turn
-            self._keep(self._kept)
 
     def _kept(self) -> Mapping[str, Any]:
         self._book()

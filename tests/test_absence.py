@@ -98,6 +98,13 @@ def test_where_alsa_has_words_of_the_owners_only_a_card_is_missed(
     assert here.absence("my_array") == ""
 
 
+def test_a_device_that_only_a_package_knows_is_not_missed(here: Here) -> None:
+    assert here.absence("bluealsa", SPEAKER) != ""
+    (here.etc / "alsa" / "conf.d" / "20-bluealsa.conf").touch()
+    assert here.absence("bluealsa", SPEAKER) == ""
+    assert here.absence("Jabra", SPEAKER) != ""
+
+
 def test_the_default_may_be_a_sound_server(here: Here) -> None:
     (here.etc / "alsa" / "conf.d" / "99-pipewire-default.conf").touch()
     assert here.absence("default") == ""

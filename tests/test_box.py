@@ -60,6 +60,9 @@ remote_unmute = {remote_unmute}
 """
 
 
+NO_BUTTON_TO_TALK = '[activation]\nmode = "voice"\n[button]\ndriver = "none"\n'
+
+
 @pytest.fixture
 def slim(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process of the tests is larger than a box may be."""
@@ -247,9 +250,10 @@ def test_the_owner_may_let_the_socket_unmute(tmp_path: Path) -> None:
     [
         ('[button]\ndouble = "mute"\n', True),
         ("[mute_button]\npin = 5\n", True),
+        (f"{NO_BUTTON_TO_TALK}[mute_button]\npin = 5\n", True),
         ("", False),
         ("[mute_switch]\npin = 5\n", False),
-        ('[activation]\nmode = "voice"\n[button]\ndriver = "none"\ntap = "mute"\n', False),
+        (f'{NO_BUTTON_TO_TALK}tap = "mute"\n', False),
     ],
 )
 def test_a_hand_unmutes_where_a_button_does(text: str, unmutes: bool) -> None:

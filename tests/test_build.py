@@ -20,11 +20,13 @@ from pi_voice.build_lights import leds
 from pi_voice.config import Settings, parse
 from pi_voice.core.actions import Pattern, StreamAudio
 from pi_voice.core.activation import PushToTalk, ServiceActivated, Toggle, VoiceActivated
+from pi_voice.core.buttons import MUTE_BUTTON, MUTE_SWITCH
 from pi_voice.core.events import LinkUp, MicFrame, MicHeard, MicOpened, Started, Wish
 from pi_voice.core.gestures import Gesture
 from pi_voice.errors import PiVoiceError
 from pi_voice.frames import WIRE, AudioBatch
 from pi_voice.hardware.absent import NoButton, NoLeds
+from pi_voice.hardware.gpio import GpioButton
 from pi_voice.lit import LitMicrophone
 from pi_voice.state import Memory
 from pi_voice.transport.auth import TokenCommand, TokenUrl
@@ -86,6 +88,14 @@ def test_parts_that_are_not_there_are_not_looked_for() -> None:
     settings = parse(f'[activation]\nmode = "voice"\n[button]\n{nothing}[leds]\n{nothing}')
     assert isinstance(build.buttons(settings), NoButton)
     assert isinstance(leds(settings), NoLeds)
+
+
+def test_a_box_without_a_button_to_talk_still_has_those_that_mute() -> None:
+    text = '[activation]\nmode = "voice"\n[button]\ndriver = "none"\n'
+    settings = parse(f"{text}[mute_switch]\npin = 5\n[mute_button]\npin = 6\n")
+    assert isinstance(build.buttons(settings), GpioButton)
+    lines = {line.name: line.pin for line in build.button_lines(settings)}
+    assert lines == {MUTE_SWITCH: 5, MUTE_BUTTON: 6}
 
 
 @pytest.mark.parametrize("led_required", [False, True])

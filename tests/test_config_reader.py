@@ -176,6 +176,39 @@ def test_a_key_in_the_wrong_place_is_not_repeated() -> None:
     assert "12345" not in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("table", "wrong"),
+    [
+        ("[service]", 'api_key = "sk-proj-abcdef0123456789"'),
+        ("[service]", 'api_key = "0123456789abcdef"'),
+        ("[service]", 'OPENAI_API_KEY = ""'),
+        ("[service]", 'secret = "sk-proj-abcdef0123456789"'),
+        ("", 'api_key = "sk-proj-abcdef0123456789"'),
+    ],
+)
+def test_who_writes_the_key_here_is_told_at_once_where_it_belongs(table: str, wrong: str) -> None:
+    place = f"{table} " if table else ""
+    assert problems(f"{table}\n{wrong}\n") == [
+        f"config.toml: {place}unknown key {wrong.split()[0]!r} (line 2): the key belongs in a file "
+        "of its own; write it alone into /etc/pi-voice/api_key, and remove this line"
+    ]
+
+
+def test_a_file_for_the_key_under_another_name_is_no_key() -> None:
+    assert problems('[service]\napi_key = "/etc/pi-voice/api_key"') == [
+        "config.toml: [service] unknown key 'api_key' (line 2); did you mean 'api_key_file'?"
+    ]
+
+
+def test_the_file_is_named_as_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    for text in ("[button]\npin = 47", "name = kitchen"):
+        path.write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            config.load(path)
+        assert str(caught.value).startswith(f"{path}: ")
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     with pytest.raises(ConfigError) as caught:
@@ -220,7 +253,7 @@ def test_a_file_that_is_not_text_is_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(b"name = '\xff'")
     with pytest.raises(ConfigError) as caught:
         config.load(path)
-    assert str(caught.value) == "config.toml: is not UTF-8 text (byte 8); save it as UTF-8"
+    assert str(caught.value) == f"{path}: is not UTF-8 text (byte 8); save it as UTF-8"
 
 
 def test_a_file_made_on_windows_is_read(tmp_path: Path) -> None:

@@ -125,6 +125,16 @@ def test_what_was_cut_is_not_made_longer_again() -> None:
     assert words(history, "a") == "01234"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_words_that_come_after_the_cut_were_not_heard(share: float) -> None:
+    history = full(Message("a", "assistant", (), "in_progress"))
+    assert history.cut("a", 0, share) is None
+    history.put(said("a", "0123456789", role="assistant"))
+    history.put(said("a", "0123456789", role="assistant"))
+    assert words(history, "a") is None
+    assert history.replay() == []
+
+
 def test_a_deleted_item_is_gone_and_may_be_deleted_again() -> None:
     history = full(said("a", "1"), said("b", "2"))
     history.delete("a")

@@ -256,3 +256,9 @@ def test_the_last_words_are_those_of_a_run_of_the_last_minutes(tmp_path: Path) -
     long_ago_s = time.time() - AGAIN_S - 1
     os.utime(path, (long_ago_s, long_ago_s))
     assert last_words(tmp_path) == ""
+
+
+def test_a_disk_that_cannot_be_read_has_no_last_words(tmp_path: Path) -> None:
+    """They are read at the start of safe mode, which must not end by them."""
+    (tmp_path / LAST_RUN).mkdir()
+    assert last_words(tmp_path) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from math import inf
 
 import pytest
 
@@ -14,12 +15,13 @@ from pi_voice.core.events import (
     LinkUp,
     ReplyEnded,
 )
-from pi_voice.retry import Pace
+from pi_voice.retry import Pace, RetryClass
 from pi_voice.sim.faults import Close, Cut, Fault, Refusal, Script, Send, Silence
 from pi_voice.sim.network import Network
 from pi_voice.sim.parrot import Call
 from pi_voice.sim.server import EmbeddedService
 from pi_voice.transport.link import LinkSettings, ServiceLink
+from pi_voice.transport.trouble import Trouble
 from tests.link_room import SPEECH, connected, now_s, room, settle
 from tests.scripted import lose_a_handshake
 from tests.stage import tone
@@ -152,6 +154,29 @@ async def test_a_network_that_comes_back_ends_an_attempt_over_the_one_that_is_go
         here.link.link_up()
         await here.tells(LinkUp, nth=1 if is_first else 2)
         assert now_s() - begin_s < 1
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_network_that_comes_back_while_a_session_begins_counts_if_that_fails(
+    network: Network, is_first: bool
+) -> None:
+    async with room() as here:
+        if not is_first:
+            await here.tells(LinkUp)
+            here.service.cut()
+        network.refuse()
+        await asyncio.sleep(3600)  # waits may last thirty seconds by now
+        network.heal()
+        network.delay_ms = 300
+        await until(lambda: here.link._transport.silent_s < inf, within_s=60)
+        assert not here.link._keeper.online
+        network.black_hole()
+        here.link.link_up()
+        await until(lambda: here.link._transport.silent_s == inf)
+        network.heal()
+        begin_s = now_s()
+        await here.tells(LinkUp, nth=1 if is_first else 2)
+        assert now_s() - begin_s < 3
 
 
 async def test_a_network_that_comes_back_does_not_mend_a_wrong_key() -> None:
@@ -328,6 +353,18 @@ async def test_whoever_wakes_up_does_not_wait_out_a_pause_of_before() -> None:
         here.link.wake_up()
         begin_s = now_s()
         await here.tells(LinkUp)
+        assert now_s() - begin_s < 1
+
+
+async def test_hanging_up_as_the_session_ends_anyway_leaves_no_pause() -> None:
+    async with connected() as here:
+        here.link._keeper.abandon(Trouble(RetryClass.AUTH, LinkFault.REFUSED, "no"))
+        here.link.hang_up()
+        await settle()
+        assert here.all(LinkDown) == []
+        here.link.wake_up()
+        begin_s = now_s()
+        await here.tells(LinkUp, nth=2)
         assert now_s() - begin_s < 1
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -50,6 +50,21 @@ def test_every_change_is_kept_and_nothing_else() -> None:
     desk.see(do.Show(Pattern.IDLE))
     desk.see(event=ev.Used(audio_in=5))
     assert [kept["day_tokens"] for kept in desk.kept] == [0, 5]
+
+
+def test_the_last_moment_before_a_stop_is_kept_too() -> None:
+    desk = Desk()
+    desk.see(do.SendAudio(SECOND))
+    desk.see(do.SendAudio(SECOND[:24_000]))
+    assert desk.kept[-1]["day_s"] == 1.5
+
+
+def test_reading_the_counters_is_no_reason_to_keep_them_again() -> None:
+    kept: list[Callable[[], Mapping[str, Any]]] = []
+    spending = Spending(Ledger(Caps()), WIRE, post=print, keep=kept.append)
+    spending(HEARD, [do.SendAudio(SECOND[:24_000])], 100.0)
+    assert [counters()["day_s"] for counters in list(kept)] == [0.5]
+    assert len(kept) == 1
 
 
 def test_a_reached_limit_is_told_once_and_a_new_day_too() -> None:

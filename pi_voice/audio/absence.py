@@ -11,6 +11,7 @@ from pi_voice.audio.cards import Direction, Kernel
 from pi_voice.audio.inventory import SOUND_SERVERS, Inventory, Pcm, names_card
 from pi_voice.errors import DeviceError
 
+SERVERS_DEFAULT = {"99-pipewire-default.conf", "99-pulse.conf"}
 _DEVICE = re.compile(r"pcmC\d+D(\d+)[cp]")
 
 
@@ -24,11 +25,12 @@ class Alsa:
         """Whether only opening it would tell that there is no device of that name."""
         if wanted in SOUND_SERVERS or "ALSA_CONFIG_PATH" in os.environ:
             return True
+        added = [file.name for file in (self.etc / "alsa" / "conf.d").glob("*.conf")]
         if wanted == "default":  # which is the sound server of whoever asks, with these
-            served = ("99-pipewire-default.conf", "99-pulse.conf")
-            if any((self.etc / "alsa" / "conf.d" / name).exists() for name in served):
-                return True
-        return (self.etc / "asound.conf").exists()
+            is_named = not SERVERS_DEFAULT.isdisjoint(added)
+        else:  # a package that brings a device, as bluez-alsa does, names its file by it
+            is_named = any(wanted in name for name in added)
+        return is_named or (self.etc / "asound.conf").exists()
 
 
 def absence(

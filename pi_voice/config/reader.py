@@ -20,6 +20,7 @@ from pi_voice.config.toml_text import KeyPath, key_text, line_numbers, value_tex
 from pi_voice.errors import SERVICE_USER, ConfigError, me
 
 KEY_LIKE = re.compile(r"\b[se]k[-_][\w-]+")  # a key in the wrong place must not reach a log
+KEY_NAME = re.compile(r"(\w*api_?)?key", re.IGNORECASE)
 DECLARED = re.compile(r"Cannot declare (\(.+\)) twice")  # tomllib's words, a tuple of Python's
 SHOWN = 60  # letters of a wrong value that a person needs to find it again
 
@@ -40,9 +41,9 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"{path}: {_lower(error.strerror)}; name a file with --config") from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path.name}: is not UTF-8 text (byte {error.start}); save it as UTF-8"
+            f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8"
         ) from None
-    return parse(text, path.name)
+    return parse(text, str(path))
 
 
 def parse(text: str, name: str = "config.toml") -> Settings:
@@ -220,18 +221,32 @@ class _Reader:
             return default
 
     def _unknown(self, name: str, raw: object, known: list[str], path: KeyPath) -> None:
+        path = (*path, name)
+        if _is_key(name, raw):
+            self._add(
+                path,
+                f"unknown key {name!r} (line {self._line(path)}): the key belongs in a file of its "
+                f"own; write it alone into {Settings().service.api_key_file}, and remove this line",
+            )
+            return
         near = nearest(name, known)
         tables = [] if near else [table for table, keys in _keys().items() if name in keys]
         if near:
-            right = f"[{near}]" if not path and near in _keys() else repr(near)
+            right = f"[{near}]" if len(path) == 1 and near in _keys() else repr(near)
             fix = f"did you mean {right}?"
         elif tables:
             fix = f"it belongs to {' or '.join(f'[{table}]' for table in tables)}"
         else:
             fix = f"known are: {', '.join(known)}"
-        path = (*path, name)
         what = f"table {title(path)}" if isinstance(raw, Mapping) else f"key {name!r}"
         self._add(path, f"unknown {what} (line {self._line(path)}); {fix}")
+
+
+def _is_key(name: str, raw: object) -> bool:
+    """Whether the key of the service stands here, and not the name of its file."""
+    if not isinstance(raw, str) or raw.startswith("/"):
+        return False
+    return bool(KEY_LIKE.match(raw) or KEY_NAME.fullmatch(name))
 
 
 def _keys() -> dict[str, set[str]]:

@@ -46,7 +46,7 @@ MEANINGS = {
     Pattern.MUTED: "muted, the microphone stays closed: unmute it at the box",
     Pattern.NO_MICROPHONE: "no microphone: check its cable, then `[audio] microphone`",
     Pattern.NO_SPEAKER: "no speaker: check its cable, then `[audio] speaker`",
-    Pattern.SAFE_MODE: "it crashed again and again: it works, without some parts; ask `status`",
+    Pattern.SAFE_MODE: "it crashed repeatedly; some parts are left out: ask `pi-voice status`",
     Pattern.NO_NETWORK: "no network: check Wi-Fi or cable; it keeps trying",
     Pattern.SERVICE_DOWN: "the service does not answer: wait; it keeps trying",
     Pattern.CLOCK_WRONG: "the clock is wrong: let the box reach a time server",

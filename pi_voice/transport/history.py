@@ -189,7 +189,8 @@ class History:
 
     def _with_transcripts(self, before: Message, item: Message) -> Message:
         if item.item_id in self._cut:
-            return replace(item, content=before.content or item.content, status="incomplete")
+            content = before.content or tuple(map(_unheard, item.content))
+            return replace(item, content=content, status="incomplete")
         parts = [
             replace(part, transcript=old.transcript)
             if part.transcript is None and old.type == part.type
@@ -247,6 +248,11 @@ def _differ(before: dict[str, Item], after: dict[str, Item], item_id: str) -> bo
     if isinstance(old, Message) and isinstance(new, Message):
         return (old.role, old.content) != (new.role, new.content)
     return replace(old, previous_item_id=None) != replace(new, previous_item_id=None)
+
+
+def _unheard(part: ContentPart) -> ContentPart:
+    """A part whose words came after the cut: how many of them were heard cannot be told."""
+    return replace(part, transcript=None, truncated=True)
 
 
 def _call_pair(call: ToolCall) -> list[Json]:

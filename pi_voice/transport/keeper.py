@@ -72,7 +72,7 @@ class Keeper:
             await self._awake.wait()
             told = self.trouble
             trouble = await self._session(config)
-            if trouble is None:
+            if trouble is None or not self._awake.is_set():  # hung up, maybe as it ended anyway
                 self._pace.session_ended(loop.time(), wanted=True)
                 continue
             self._down(trouble)

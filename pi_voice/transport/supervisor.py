@@ -150,6 +150,8 @@ class Supervisor:
         """The network changed: begin again what waits, and do not trust what seems to live."""
         if self._performer.socket is None:
             self._waiting.network_is_back()
+        elif self._reconnect is not None:  # should it fail all the same, the next attempt is near
+            self._reconnect.link_up(asyncio.get_running_loop().time())
         self.probe()
 
     def probe(self) -> None:
