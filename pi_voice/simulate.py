@@ -21,6 +21,7 @@ from pi_voice.errors import UsageError
 from pi_voice.frames import WIRE
 from pi_voice.sim import clock
 from pi_voice.sim.network import Network
+from pi_voice.sim.room import Room
 from pi_voice.simulate_checks import Ear, Growth, Guard, Lines
 from pi_voice.simulate_faults import FAULTS, HOUR_S, UNNOTICED, Scene, Weather
 from pi_voice.simulate_habits import Mode
@@ -163,6 +164,8 @@ async def _stage(
         made.service.calendar = lambda: 0.0  # a date is never the same: sessions count from birth
         made.service.keep(sessions=SESSIONS, audio_bytes=AUDIO_BYTES)
         made.speaker.keep_s, made.leds.keep, made.microphone.watched = KEEP_S, KEEP, True
+        if wishes.mode == "voice":  # elsewhere a button tells who talks, or the card removes it
+            made.microphone.surroundings = Room(made.speaker)
         made.daemon.watchers.append(record)
         dice = [random.Random(f"{wishes.seed} {who}") for who in ("person", "weather")]
         scenes = [Scene(made, network, chance, asyncio.Lock()) for chance in dice]

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from pi_voice import build
+from pi_voice.build_audio import webrtc
 from pi_voice.config import Settings
 from pi_voice.core import actions as do
 from pi_voice.core.actions import Action, Pattern
+from pi_voice.core.activation import VoiceActivated
 from pi_voice.core.conversation import Conversation
 from pi_voice.core.device import Device
 from pi_voice.core.events import Event, MicHeard
@@ -190,6 +192,12 @@ def test_a_service_that_believes_it_was_heard_is_noticed(monkeypatch: pytest.Mon
 def test_a_reply_that_is_not_cancelled_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     does(monkeypatch, lambda a: [] if isinstance(a, do.CancelReply) else [a])
     assert problem(hours=3.0) == "a reply that was interrupted was not cancelled"
+
+
+def test_a_box_that_answers_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "VoiceActivated", lambda **_: VoiceActivated(over_replies=True))
+    monkeypatch.setattr("pi_voice.build_audio.detector", webrtc)
+    assert problem("voice") == "a question was asked that is not what was spoken"
 
 
 # -- how sounds are compared
