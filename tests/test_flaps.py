@@ -29,12 +29,23 @@ def test_a_card_that_comes_and_goes_is_told_a_few_times_and_then_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     often = [2.0 * number for number in range(round(CALM_S / 2))]
-    told = life(caplog, *often, CALM_S)
+    told = life(caplog, *often, often[LINES - 1] + CALM_S)
     assert told == [
         *["it went", "it is back"] * (LINES - 1),
         "it went; it comes and goes: no more of this for 10 min",
         "it is back",
         f"it went (as {len(often) - LINES} times before, untold)",
+        "it is back",
+    ]
+
+
+def test_the_last_line_keeps_what_it_promises(caplog: pytest.LogCaptureFixture) -> None:
+    last_s = CALM_S - 1
+    told = life(caplog, 0.0, *[last_s] * (LINES - 1), CALM_S + 1, last_s + CALM_S)
+    assert told[2 * LINES - 2 :] == [
+        "it went; it comes and goes: no more of this for 10 min",
+        "it is back",
+        "it went (as 1 times before, untold)",
         "it is back",
     ]
 

@@ -10,7 +10,7 @@ CALM_S = 600.0  # a loose contact: whoever reads the log knows it by then
 
 
 class FlapLog:
-    """Tells losses and returns, at most LINES losses in CALM_S; the others are only for debugging.
+    """Tells losses and returns, LINES losses at most, then none for CALM_S but for debugging.
 
     A return is told if its loss was. The last line says that there may be more of them.
 
@@ -44,6 +44,7 @@ class FlapLog:
         self._told += 1
         self._level = logging.INFO
         if self._told == LINES:
+            self._began_s = now_s
             more = f"; it comes and goes: no more of this for {CALM_S / 60:.0f} min"
         self._logger.warning("%s%s", reason, more)
 
