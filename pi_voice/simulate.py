@@ -23,7 +23,7 @@ from pi_voice.sim import clock
 from pi_voice.sim.network import Network
 from pi_voice.sim.room import Room
 from pi_voice.simulate_checks import Ear, Growth, Guard, Lines
-from pi_voice.simulate_faults import FAULTS, HOUR_S, UNNOTICED, Scene, Weather
+from pi_voice.simulate_faults import FAULTS, HOUR_S, Scene, Weather
 from pi_voice.simulate_habits import Mode
 from pi_voice.simulate_person import Person
 from pi_voice.simulate_record import Record, is_of_age
@@ -62,7 +62,7 @@ class Wishes:
             UsageError: There is no such fault.
         """
         if self.faults in ("all", "none"):
-            return _that_are_noticed(self.mode) if self.faults == "all" else []
+            return list(FAULTS) if self.faults == "all" else []
         names = self.faults.split(",")
         for name in names:
             if name not in FAULTS:
@@ -209,10 +209,6 @@ def _expect_life(tasks: set[asyncio.Task[None]], record: Record) -> None:
             error = task.exception()
             told = "stopped by itself" if error is None else f"crashed: {error!r}"
             record.fail(f"the box {told}")
-
-
-def _that_are_noticed(mode: Mode) -> list[str]:
-    return [name for name in FAULTS if name not in UNNOTICED.get(mode, ())]
 
 
 # -- what people read

@@ -286,8 +286,6 @@ FAULTS = {
     "button_bouncing": Fault("button", _button_bouncing, 1.0),
     "button_stuck": Fault("button", _button_stuck, 100.0),
 }
-# where the service finds the turns, nothing tells such a session from that of a quiet room
-UNNOTICED = {"server": {"silent_session"}, "semantic": {"silent_session"}}
 
 
 class Weather:

@@ -65,7 +65,6 @@ def test_a_box_that_stops_by_itself_is_a_problem(monkeypatch: pytest.MonkeyPatch
 def test_faults_are_chosen_by_name() -> None:
     assert Wishes(faults="none").names() == []
     assert Wishes(faults="all").names() == list(FAULTS)
-    assert "silent_session" not in Wishes(faults="all", mode="server").names()
     assert Wishes(faults="link_reset,overload").names() == ["link_reset", "overload"]
     with pytest.raises(UsageError, match=r"there is no fault 'rain'\. Choose all, none or some of"):
         Wishes(faults="rain").names()

@@ -6,6 +6,7 @@ import pytest
 
 from pi_voice.simulate import Wishes, live
 from pi_voice.simulate_faults import FAULTS, WELL
+from pi_voice.simulate_habits import Mode
 from pi_voice.transport.deadlines import Deadlines
 
 MINUTES = 5.0  # about three times in this; the dice are fixed
@@ -18,6 +19,14 @@ def test_a_box_gets_over(name: str) -> None:
     assert outcome.problem is None
     assert outcome.record.faults[name] >= 1
     assert outcome.record.outcomes.total() >= 1
+
+
+@pytest.mark.off_the_wire
+@pytest.mark.parametrize("mode", ["server", "semantic"])
+def test_a_box_with_an_open_line_gets_over_a_silent_session(mode: Mode) -> None:
+    outcome = live(Wishes(hours=10 / 60, seed=5, mode=mode, faults="silent_session"))
+    assert outcome.problem is None
+    assert outcome.record.recoveries_s["silent_session"]
 
 
 @pytest.mark.off_the_wire

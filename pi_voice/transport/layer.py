@@ -225,6 +225,11 @@ class WebSocketTransport(EventEmitter, Talk):
         return self._supervisor.silent_s
 
     @property
+    def received(self) -> int:
+        """Events of the service, known or not, over all connections."""
+        return self._protocol.received
+
+    @property
     def malformed(self) -> int:
         """Messages of the service that were no events."""
         return self._protocol.malformed

@@ -23,6 +23,7 @@ from pi_voice.transport.layer import WebSocketTransport
 from pi_voice.transport.link_settings import LinkSettings, session_config
 from pi_voice.transport.nonsense import Nonsense
 from pi_voice.transport.outgoing import GATE, Outgoing, Step
+from pi_voice.transport.roll_call import RollCall
 from pi_voice.transport.unread import REPLY_EVENTS, Unread
 
 __all__ = ["LinkSettings", "ServiceLink"]
@@ -61,7 +62,9 @@ class ServiceLink:
             asked=lambda: self._deadlines.asked(),
         )
         self._deadlines = Deadlines(self._transport, self._downlink, self._keeper.abandon)
+        self._roll_call: RollCall | None = None
         if settings.turn_detection is not None:
+            self._roll_call = RollCall(self._transport, self._keeper.abandon)
             forget, post = self._forget_replies, self._unread.put
             Hearing(self._transport, self._downlink, forget=forget, post=post)
         self._nonsense = Nonsense(self._transport, self._keeper.abandon)
@@ -86,6 +89,7 @@ class ServiceLink:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._outgoing.aclose()
+        self._forget_stream()
         await self._transport.aclose()
 
     def events(self) -> AsyncIterator[LinkEvent]:
@@ -175,6 +179,7 @@ class ServiceLink:
             return
         if what in GATE:
             self._transport.mute(what is Step.MUTE)
+            self._forget_stream()
         elif what is Step.COMMIT:
             self._transport.send_audio(b"", commit=True)
             self._downlink.ask()
@@ -185,6 +190,8 @@ class ServiceLink:
     def _append(self, pcm: bytes) -> None:
         coder = self._coder
         self._transport.send_audio(pcm if coder is None else coder.encode(pcm))
+        if self._roll_call is not None:
+            self._roll_call.streamed()
         if self._transport.dropped_ms > self._lost_ms:
             self._lost_ms = inf
             self._unread.put(AudioDropped())
@@ -210,9 +217,14 @@ class ServiceLink:
         for item_id in self._unread.take_back(REPLY_EVENTS):
             self.truncate_reply(item_id, 0.0)
 
+    def _forget_stream(self) -> None:
+        if self._roll_call is not None:
+            self._roll_call.forget()
+
     def _forget_session(self) -> None:
         self._downlink.reset()
         self._deadlines.forget()
+        self._forget_stream()
         self._outgoing.clear()
         self._nonsense.forget()
         self._transport.mute(self._muted)

@@ -47,6 +47,7 @@ class RealtimeProtocol:
     Attributes:
         status: Where the transport is between disconnected and connected.
         calls: Everything that a program can ask for.
+        received: Events of the service, known or not, over all connections.
         malformed: Messages of the service that were no events.
         rate_limits: As the service last described them.
         fault: An error of the service that will end, or has ended, the connection.
@@ -56,6 +57,7 @@ class RealtimeProtocol:
         self.status = TransportStatus.DISCONNECTED
         self.dialog = Dialog(wants, options or Options())
         self.calls = Calls(self.dialog, self.require_connection)
+        self.received = 0
         self.malformed = 0
         self.rate_limits: Any = None
         self.fault: TransportError | None = None
@@ -155,6 +157,7 @@ class RealtimeProtocol:
         if kind is None:
             self._garbled()
             return
+        self.received += 1
         dialog = self.dialog
         if dialog.wants("*"):
             self._tell_raw(message)
