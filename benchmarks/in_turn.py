@@ -44,7 +44,7 @@ class Pace:
 
 
 def pace(effort: Effort) -> Pace:
-    return Pace(effort.of(40, 6))
+    return Pace(effort.of(20, 6))
 
 
 @dataclass(frozen=True, slots=True)

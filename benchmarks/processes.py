@@ -28,12 +28,14 @@ class Service:
         self.url = url
         self.pid = process.pid
         self._process = process
+        self._turn = asyncio.Lock()
 
     async def ask(self, word: str) -> Any:
-        """Ask it for what it saw."""
+        """Ask it for what it saw; who asks at the same time waits for the answer before."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{word}\n".encode())
-        return json.loads(await _line(self._process))
+        async with self._turn:
+            self._process.stdin.write(f"{word}\n".encode())
+            return json.loads(await _line(self._process))
 
 
 @contextlib.asynccontextmanager
